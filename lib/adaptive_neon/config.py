@@ -1,0 +1,157 @@
+"""Checks of an experiment's configuration; every fault is one line that names the key."""
+
+import difflib
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from jsonschema import Draft202012Validator, ValidationError
+from jsonschema.validators import extend
+
+from adaptive_neon.errors import InputError
+
+# JSON calls 2.0 an integer and lets infinities pass; a number of images is neither.
+_Validator = extend(
+    Draft202012Validator,
+    type_checker=Draft202012Validator.TYPE_CHECKER.redefine(
+        "integer", lambda _, value: isinstance(value, int) and not isinstance(value, bool)
+    ).redefine(
+        "number",
+        lambda _, value: (
+            isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        ),
+    ),
+)
+
+
+def check_config(config: Mapping, schema: Mapping) -> None:
+    """Check types, ranges and unknown keys against the JSON schema, then what one key demands of another.
+
+    Raises:
+        InputError: the first fault in the order of the keys.
+    """
+    faults = sorted(
+        _Validator(schema).iter_errors(config), key=lambda fault: list(map(str, fault.absolute_path))
+    )
+    if faults:
+        raise InputError(_one_line(faults[0]))
+    for key, message in _contradictions(config):
+        raise InputError(f"config: {key}: {message}")
+
+
+def check_network(config: Mapping) -> None:
+    """Check that the architecture can be built and that the blocks split its parameters.
+
+    Raises:
+        InputError: the first fault.
+    """
+    import torch
+
+    from adaptive_neon.blocks import assign_blocks, lowest_resolution
+    from adaptive_neon.unet import build
+
+    architecture = config["base"]["architecture"]
+    with torch.device("meta"):
+        names = build(architecture).state_dict()
+    assign_blocks(names, block_patterns(config), lowest_resolution(architecture))
+
+
+def block_patterns(config: Mapping) -> dict[str, str]:
+    """Block → pattern, in the order of the config."""
+    return {block["name"]: block["pattern"] for block in config["blocks"]}
+
+
+def _contradictions(config: Mapping) -> Iterator[tuple[str, str]]:
+    names = [block["name"] for block in config["blocks"]]
+    if len(set(names)) < len(names):
+        yield "blocks", f"the names {names} repeat; give each block its own"
+    snapshots = config["finetune"]["snapshots_kimg"]
+    if sorted(set(snapshots)) != snapshots:
+        yield "finetune.snapshots_kimg", f"{snapshots} is not rising; sort it and drop what repeats"
+    sampler = config["sampler"]
+    if sampler["sigma_min"] >= sampler["sigma_max"]:
+        yield (
+            "sampler.sigma_min",
+            f"{sampler['sigma_min']} is not below sampler.sigma_max, {sampler['sigma_max']}",
+        )
+    for key in ("base.training", "finetune"):
+        training = config["base"]["training"] if key == "base.training" else config[key]
+        if training["batch"] % training.get("micro_batch", training["batch"]):
+            yield (
+                f"{key}.micro_batch",
+                f"{training['micro_batch']} does not divide {key}.batch, {training['batch']}",
+            )
+    search, heldout = (
+        range(config[key]["first_seed"], config[key]["first_seed"] + config[key]["images"])
+        for key in ("search", "heldout")
+    )
+    if search.start < heldout.stop and heldout.start < search.stop:
+        yield (
+            "heldout.first_seed",
+            f"seeds {heldout.start}–{heldout.stop - 1} overlap the search seeds {search.start}–{search.stop - 1}; "
+            "held-out images must not have been searched",
+        )
+    for key in ("search", "heldout"):
+        if config[key]["images"] % config["intervals"]["seed_blocks"]:
+            yield (
+                f"{key}.images",
+                f"{config[key]['images']} does not split into intervals.seed_blocks = "
+                f"{config['intervals']['seed_blocks']} equal blocks; choose a multiple",
+            )
+    highest = max(
+        config[key]["first_seed"] + config[key]["images"] for key in ("synthetic", "search", "heldout")
+    )
+    if config["replicas"] > 1 and highest > config["replica_stride"]:
+        yield (
+            "replica_stride",
+            f"{config['replica_stride']} is below the highest seed, {highest - 1}: replicas would share seeds; raise it",
+        )
+
+
+def _one_line(fault: ValidationError) -> str:
+    key = ".".join(map(str, fault.absolute_path))
+    value, allowed = fault.instance, fault.validator_value
+    rule = {
+        "type": lambda: f"must be {_type_names(allowed)}{_exponent_hint(value)}",
+        "enum": lambda: f"must be one of {', '.join(map(str, allowed))}",
+        "minimum": lambda: f"must be at least {allowed}",
+        "exclusiveMinimum": lambda: f"must be above {allowed}",
+        "maximum": lambda: f"must be at most {allowed}",
+        "exclusiveMaximum": lambda: f"must be below {allowed}",
+        "minItems": lambda: f"must hold at least {allowed} value{'s' * (allowed != 1)}",
+        "minLength": lambda: "must not be empty",
+        "pattern": lambda: f"must match the regular expression {allowed}",
+        "uniqueItems": lambda: "must not repeat a value",
+    }
+    if fault.validator == "additionalProperties":
+        known = list(fault.schema["properties"])
+        unknown = min(set(value) - set(known), key=str)
+        near = difflib.get_close_matches(str(unknown), known, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(known)}"
+        return f"config: {'.'.join([key, str(unknown)]).lstrip('.')}: unknown key; {hint}"
+    if fault.validator == "required":
+        missing = next(name for name in allowed if name not in value)
+        return (
+            f"config: {'.'.join([key, missing]).lstrip('.')}: missing; config.yaml shows what belongs there"
+        )
+    return f"config: {key}: {value!r} {rule[fault.validator]()}"
+
+
+def _type_names(types: str | list[str]) -> str:
+    words = {
+        "integer": "a whole number",
+        "number": "a finite number",
+        "string": "a text",
+        "object": "a section of keys",
+        "array": "a list",
+        "null": "null",
+    }
+    return " or ".join(words[name] for name in ([types] if isinstance(types, str) else types))
+
+
+def _exponent_hint(value: Any) -> str:
+    """YAML reads 2e-3 as text; only a number with a point may have an exponent."""
+    try:
+        return f"; write {float(value)!r}" if isinstance(value, str) and math.isfinite(float(value)) else ""
+    except ValueError:
+        return ""

@@ -1,0 +1,64 @@
+"""Feature extractors: images uint8 [N, H, W, C] → features float32 [N, D]."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+
+from adaptive_neon.errors import InputError
+from adaptive_neon.files import replacing
+
+Classifier = dict[str, np.ndarray]
+
+
+def train_digits_classifier(images: np.ndarray, labels: np.ndarray, width: int, seed: int) -> Classifier:
+    """Train the perceptron that plays Inception's part for digits: pixels → 2·width → width → classes.
+
+    Returns:
+        Its weights by name, float32; `extract_digits_features` uses all but the last layer.
+    """
+    from sklearn.neural_network import MLPClassifier
+
+    network = MLPClassifier((2 * width, width), alpha=1e-3, max_iter=200, random_state=seed)
+    network.fit(_pixels(images), labels)
+    layers = zip(network.coefs_, network.intercepts_, strict=True)
+    return {
+        f"layer{i}.{kind}": array.astype(np.float32)
+        for i, layer in enumerate(layers)
+        for kind, array in zip(("weight", "bias"), layer, strict=True)
+    }
+
+
+def extract_digits_features(classifier: Classifier, images: np.ndarray) -> np.ndarray:
+    """Activations of the penultimate layer, after its ReLU, float32 [N, width]."""
+    hidden = np.maximum(_pixels(images) @ classifier["layer0.weight"] + classifier["layer0.bias"], 0)
+    return np.maximum(hidden @ classifier["layer1.weight"] + classifier["layer1.bias"], 0)
+
+
+def classify_digits(classifier: Classifier, images: np.ndarray) -> np.ndarray:
+    """The class of each image, int64 [N]."""
+    features = extract_digits_features(classifier, images)
+    return (features @ classifier["layer2.weight"] + classifier["layer2.bias"]).argmax(axis=1)
+
+
+def write_digits_classifier(path: str | Path, classifier: Classifier) -> None:
+    """Write the weights as safetensors."""
+    with replacing(path) as temporary:
+        save_file(classifier, temporary)
+
+
+def load_extractor(path: str | Path) -> Callable[[np.ndarray], np.ndarray]:
+    """The extractor of a digits classifier's file."""
+    try:
+        return partial(extract_digits_features, load_file(path))
+    except (OSError, SafetensorError) as error:
+        raise InputError(
+            f"{path}: not a readable classifier ({error}); remove it and make it again"
+        ) from None
+
+
+def _pixels(images: np.ndarray) -> np.ndarray:
+    return images.reshape(len(images), -1).astype(np.float32) / 255

@@ -1,0 +1,51 @@
+"""Points of the search: one weight per block, and the one way in which a point is written."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import product
+
+Point = dict[str, float]  # block → w, in the order of the blocks
+
+
+def grid(values: Mapping[str, Sequence[float]]) -> list[Point]:
+    """Every combination of the values given for each block: |values|^blocks points."""
+    return [dict(zip(values, weights, strict=True)) for weights in product(*values.values())]
+
+
+def diagonal(blocks: Iterable[str], values: Iterable[float]) -> list[Point]:
+    """The points with one w for the whole network (plain Neon)."""
+    blocks = list(blocks)
+    return [dict.fromkeys(blocks, float(w)) for w in values]
+
+
+def is_single(point: Mapping[str, float]) -> bool:
+    """Whether all blocks have the same weight."""
+    return len(set(point.values())) == 1
+
+
+def point_name(point: Mapping[str, float]) -> str:
+    """The name of a point in paths, such as `enc~1.25_mid~1.0_dec~0.75`: Python's repr of each float."""
+    return "_".join(f"{block}~{float(w)!r}" for block, w in point.items())
+
+
+def parse_point(name: str) -> Point:
+    """The point that `point_name` wrote."""
+    return {block: float(w) for block, _, w in (part.partition("~") for part in name.split("_"))}
+
+
+def cell_name(point: Mapping[str, float]) -> str:
+    """The cell of a point: the set of weights that occur in it, such as `0.75_1.25`, in rising order.
+
+    One job handles all points of a cell, which spreads the start-up of a process over several points. A new
+    weight makes new cells and leaves the old ones as they are.
+    """
+    return "_".join(repr(w) for w in sorted({float(w) for w in point.values()}))
+
+
+def cells(points: Iterable[Point]) -> dict[str, list[Point]]:
+    """Points by cell; a point given twice counts once."""
+    by_cell: dict[str, list[Point]] = {}
+    for point in points:
+        members = by_cell.setdefault(cell_name(point), [])
+        if point not in members:
+            members.append(point)
+    return by_cell

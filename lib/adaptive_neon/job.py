@@ -1,0 +1,62 @@
+"""What every job of the workflow does around its work: log, threads, errors, and an end with its parent."""
+
+import os
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psutil
+from tqdm import tqdm
+
+from adaptive_neon.errors import InputError
+
+
+@contextmanager
+def job(log: str, threads: int) -> Iterator[None]:
+    """Run the block as one job.
+
+    Prints go to the file `log`, which begins with the seconds that the process took to start; the terminal gets
+    one line at the end. Torch takes
+    `threads` threads (BLAS and OpenMP follow the environment that the workflow sets). An InputError ends
+    the process with its one line. The process ends when the one named by the environment variable
+    ADAPTIVE_NEON_PARENT does.
+    """
+    created = psutil.Process().create_time()
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(threads)
+    parent = int(os.environ["ADAPTIVE_NEON_PARENT"])
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    terminal = sys.stderr
+    with open(log, "w", buffering=1) as file:
+        sys.stdout = sys.stderr = file
+        print(f"start-up {time.time() - created:.2f} s")
+        try:
+            yield
+            print(f"{log.removesuffix('.log')}: {time.time() - created:.1f} s", file=terminal)
+        except InputError as error:
+            print(error)
+            print(f"adaptive-neon: {error}", file=terminal)
+            sys.exit(1)
+        except Exception as error:
+            traceback.print_exc()
+            print(f"adaptive-neon: {type(error).__name__}: {error}; see {log}", file=terminal)
+            sys.exit(1)
+
+
+def _end_with(parent: int) -> None:
+    """A job whose workflow was killed must not go on writing beside the next run."""
+    try:
+        process = psutil.Process(parent)
+        while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+            time.sleep(0.5)
+    except psutil.NoSuchProcess:
+        pass
+    os._exit(1)
+
+
+def progress_bar(total: int) -> tqdm:
+    """A bar over a number of images, drawn a few times a minute: its place is a log."""
+    return tqdm(total=total, unit=" images", unit_scale=True, mininterval=10, file=sys.stderr)

@@ -1,0 +1,171 @@
+"""EDM's training loop (Karras et al. 2022, table 7 and section 5), one segment at a time.
+
+Every random number of a step follows from (seed, step, micro-batch), and the order of the data from
+(seed, epoch). A segment that continues from a saved state therefore equals an uninterrupted run.
+"""
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from adaptive_neon.diffusion import edm_loss, from_uint8
+from adaptive_neon.errors import InputError
+from adaptive_neon.files import replacing
+from adaptive_neon.resume import Rolling
+from adaptive_neon.unet import EDMPrecond
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """How a model is trained; lengths are in kimg, thousands of training images."""
+
+    batch: int
+    lr: float
+    ema_halflife_kimg: float
+    dropout: float
+    seed: int
+    ema_rampup_ratio: float | None = None
+    lr_rampup_kimg: float = 0.0
+    micro_batch: int | None = None
+
+
+@dataclass
+class Training:
+    """The state of a training: network, its moving average (EMA), optimizer, images seen, loss log."""
+
+    network: EDMPrecond
+    settings: TrainingSettings
+    images_seen: int = 0
+    losses: list[tuple[int, float]] = field(default_factory=list)  # of the current segment
+
+    def __post_init__(self):
+        self.network.train().requires_grad_(True)
+        self.ema = copy.deepcopy(self.network).eval().requires_grad_(False)
+        self.optimizer = torch.optim.Adam(self.network.parameters(), lr=self.settings.lr, fused=True)
+
+    def state_dict(self) -> dict:
+        """All that `load_state_dict` needs to continue as if nothing had happened."""
+        return {
+            "network": self.network.state_dict(),
+            "ema": self.ema.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "images_seen": self.images_seen,
+            "losses": self.losses,
+        }
+
+    def load_state_dict(self, state: dict) -> None:
+        """Continue from a `state_dict`."""
+        self.network.load_state_dict(state["network"])
+        self.ema.load_state_dict(state["ema"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.images_seen = state["images_seen"]
+        self.losses = list(state["losses"])
+
+
+def write_losses(path: str | Path, losses: list[tuple[int, float]]) -> None:
+    """The loss log as CSV: images seen before each step, mean loss per pixel of the step."""
+    with replacing(path) as temporary, open(temporary, "w") as file:
+        file.write("images,loss\n")
+        file.writelines(f"{images},{loss:.6g}\n" for images, loss in losses)
+
+
+def stream_seed(*key: int) -> int:
+    """A 64-bit seed that is a function of the key and nothing else."""
+    return int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0])
+
+
+def data_order(seed: int, position: int, count: int, dataset_size: int) -> np.ndarray:
+    """Indices of the training images `position … position + count`: each epoch is one permutation of the set."""
+    epochs = range(position // dataset_size, (position + count - 1) // dataset_size + 1)
+    order = np.concatenate(
+        [np.random.default_rng([seed, epoch]).permutation(dataset_size) for epoch in epochs]
+    )
+    start = position - epochs[0] * dataset_size
+    return order[start : start + count]
+
+
+def train(
+    training: Training,
+    images: np.ndarray,
+    labels: np.ndarray | None,
+    until_images: int,
+    rolling: Rolling,
+    progress: Callable[[int], None] = lambda images: None,
+    dtype: torch.dtype = torch.float32,
+) -> None:
+    """Advance `training` in place until it has seen `until_images` images (whole batches).
+
+    Args:
+        images: the training set, uint8 [N, H, W, C].
+        labels: class of each image, int [N], for a network with label_dim > 0; None otherwise.
+        rolling: keeps the state on disk, and may hold a later one to begin with.
+        progress: called with the number of images of each step.
+        dtype: the type that the network runs in; weights, EMA and optimizer stay float32.
+
+    Raises:
+        InputError: the loss is no longer finite; names the step and the loss.
+    """
+    if (saved := rolling.load()) is not None:
+        progress(saved["images_seen"] - training.images_seen)
+        training.load_state_dict(saved)
+    while training.images_seen < until_images:
+        loss = _step(training, images, labels, dtype)
+        training.losses.append((training.images_seen, loss))
+        progress(training.settings.batch)
+        rolling.save_if_due(training.state_dict)
+
+
+def _step(training: Training, images: np.ndarray, labels: np.ndarray | None, dtype: torch.dtype) -> float:
+    settings, network = training.settings, training.network
+    device = next(network.parameters()).device
+    step = training.images_seen // settings.batch
+    order = data_order(settings.seed, training.images_seen, settings.batch, len(images))
+    micro_batch = settings.micro_batch or settings.batch
+
+    training.optimizer.zero_grad(set_to_none=True)
+    total = 0.0
+    for start in range(0, settings.batch, micro_batch):
+        torch.manual_seed(stream_seed(settings.seed, step, start // micro_batch))
+        indices = order[start : start + micro_batch]
+        batch = from_uint8(torch.from_numpy(images[indices]).to(device))
+        one_hot = None
+        if network.label_dim:
+            one_hot = torch.eye(network.label_dim, device=device)[
+                torch.from_numpy(labels[indices]).to(device)
+            ]
+        loss = edm_loss(
+            lambda x, sigma, y=one_hot: network(x, sigma, y, dtype=dtype), batch, network.sigma_data
+        )
+        loss = loss.sum() / settings.batch
+        loss.backward()
+        total += loss.item()
+    mean = total / batch[0].numel()
+    if not np.isfinite(total):
+        raise InputError(
+            f"training diverged at step {step} ({training.images_seen} images): loss {mean}; lower lr"
+        )
+
+    ramp = (
+        min(training.images_seen / (settings.lr_rampup_kimg * 1000), 1.0) if settings.lr_rampup_kimg else 1.0
+    )
+    for group in training.optimizer.param_groups:
+        group["lr"] = settings.lr * ramp
+    training.optimizer.step()
+    _update_ema(training)
+    training.images_seen += settings.batch
+    return mean
+
+
+@torch.no_grad()
+def _update_ema(training: Training) -> None:
+    """θ_EMA ← β·θ_EMA + (1 − β)·θ, where β halves the old weights every `ema_halflife_kimg`."""
+    settings = training.settings
+    halflife = settings.ema_halflife_kimg * 1000
+    if settings.ema_rampup_ratio is not None:
+        halflife = min(halflife, training.images_seen * settings.ema_rampup_ratio)
+    beta = 0.5 ** (settings.batch / max(halflife, 1e-8))
+    torch._foreach_lerp_(list(training.ema.parameters()), list(training.network.parameters()), 1 - beta)

@@ -1,0 +1,73 @@
+# The checked configuration and the names of the files; every other file of rules builds on these.
+import fcntl
+import json
+import os
+import sys
+
+import yaml
+
+from adaptive_neon.config import block_patterns, check_config, check_network
+from adaptive_neon.errors import InputError
+from adaptive_neon.grid import cell_name, point_name
+from adaptive_neon.study import BASE_KIMG, Study
+
+try:
+    with open(workflow.source_path("../schemas/config.schema.yaml")) as schema:
+        check_config(config, yaml.safe_load(schema))
+    check_network(config)
+except InputError as error:
+    sys.exit(f"adaptive-neon: {error}")
+
+STUDY = Study(config)
+RUN = config["run"]
+RESULTS = f"results/{config['experiment']}"
+
+BASE = f"{RESULTS}/base/model.safetensors"
+DATA = f"{RESULTS}/data/images.npz"
+EXTRACTOR = f"{RESULTS}/reference/{config['features']['extractor']}.safetensors"
+REFERENCE = f"{RESULTS}/reference/{config['features']['extractor']}.npz"
+REPLICA = f"{RESULTS}/replica-{{replica}}"
+
+# Jobs end when this process does (see adaptive_neon.job).
+os.environ["ADAPTIVE_NEON_PARENT"] = str(os.getpid())
+
+
+wildcard_constraints:
+    replica=r"\d+",
+    kimg=r"\d+",
+    stage="grid|heldout",
+    cell=r"[^/]+",
+
+
+# The lock dies with this process, so that a killed run leaves nothing to clear away; Snakemake's own lock
+# is switched off in the profile.
+onstart:
+    os.makedirs(RESULTS, exist_ok=True)
+    LOCK = open(f"{RESULTS}/.lock", "w")
+    try:
+        fcntl.flock(LOCK, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        sys.exit(f"adaptive-neon: {RESULTS}: another run is at work here; wait for it to end")
+
+
+def logs(name):
+    """The log and the benchmark of a rule, beside each other."""
+    return f"{RESULTS}/logs/{name}.log"
+
+
+def benchmarks(name):
+    return f"{RESULTS}/benchmarks/{name}.tsv"
+
+
+def snapshot(replica, kimg):
+    """The model after `kimg` of self-training; before any, it is the base model."""
+    if int(kimg) == BASE_KIMG:
+        return BASE
+    return f"{RESULTS}/replica-{replica}/finetune/{kimg}/model.safetensors"
+
+
+def cell_points(wildcards):
+    """The points of a cell: of the grid, all with its weights; elsewhere a cell is one point."""
+    if wildcards.stage == "grid":
+        return [point_name(point) for point in STUDY.cells[wildcards.cell]]
+    return [wildcards.cell]

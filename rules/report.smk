@@ -1,0 +1,167 @@
+# What a reader sees: summary.json, Table 1, figures. `snakemake --report` binds them into one page.
+
+FIGURES = f"{RESULTS}/figures"
+CAPTIONS = "../report"
+
+
+def heldout_files(name):
+    """An input function: a file of each role's held-out cell at a snapshot, in the order of the roles."""
+
+    def files(wildcards):
+        roles = selection(wildcards.replica, wildcards.kimg)["roles"]
+        return [cell_file("heldout", wildcards.kimg, point, name) for point in roles.values()]
+
+    return files
+
+
+rule compare:
+    input:
+        selection=f"{REPLICA}/selection/{{kimg}}.json",
+        metrics=heldout_files("metrics.json"),
+    output:
+        f"{REPLICA}/comparison/{{kimg}}.json",
+    log:
+        logs("replica-{replica}/compare-{kimg}"),
+    benchmark:
+        benchmarks("replica-{replica}/compare-{kimg}")
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    script:
+        "../scripts/compare.py"
+
+
+rule summary:
+    input:
+        expand(f"{REPLICA}/comparison/{{kimg}}.json", replica=STUDY.replicas, kimg=STUDY.snapshots),
+    output:
+        f"{RESULTS}/summary.json",
+    params:
+        experiment=config["experiment"],
+        features=config["features"]["extractor"],
+        images={images: config[images]["images"] for images in ("search", "heldout")},
+        comparisons=[
+            expand(f"{REPLICA}/comparison/{{kimg}}.json", replica=replica, kimg=STUDY.snapshots)
+            for replica in STUDY.replicas
+        ],
+    log:
+        logs("summary"),
+    benchmark:
+        benchmarks("summary")
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    script:
+        "../scripts/summary.py"
+
+
+rule table:
+    input:
+        f"{RESULTS}/summary.json",
+    output:
+        csv=report(
+            f"{RESULTS}/tables/table1.csv",
+            caption=f"{CAPTIONS}/table.rst",
+            category="Result",
+            labels={"what": "Table 1"},
+        ),
+        markdown=f"{RESULTS}/tables/table1.md",
+    log:
+        logs("table"),
+    benchmark:
+        benchmarks("table")
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    script:
+        "../scripts/table.py"
+
+
+rule plot_snapshots:
+    input:
+        f"{RESULTS}/summary.json",
+    output:
+        report(
+            f"{FIGURES}/snapshots.svg",
+            caption=f"{CAPTIONS}/snapshots.rst",
+            category="Result",
+            labels={"what": "FID over snapshots"},
+        ),
+    log:
+        logs("plot-snapshots"),
+    benchmark:
+        benchmarks("plot-snapshots")
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    script:
+        "../scripts/plot_snapshots.py"
+
+
+rule plot_diagonal:
+    input:
+        expand(f"{REPLICA}/selection/{{kimg}}.json", kimg=STUDY.snapshots, allow_missing=True),
+    output:
+        report(
+            f"{FIGURES}/replica-{{replica}}/diagonal.svg",
+            caption=f"{CAPTIONS}/diagonal.rst",
+            category="Search",
+            labels={"what": "FID over a single weight", "replica": "{replica}"},
+        ),
+    params:
+        snapshots=STUDY.snapshots,
+    log:
+        logs("replica-{replica}/plot-diagonal"),
+    benchmark:
+        benchmarks("replica-{replica}/plot-diagonal")
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    script:
+        "../scripts/plot_diagonal.py"
+
+
+rule plot_grid:
+    input:
+        f"{REPLICA}/selection/{{kimg}}.json",
+    output:
+        report(
+            f"{FIGURES}/replica-{{replica}}/grid-{{kimg}}.svg",
+            caption=f"{CAPTIONS}/grid.rst",
+            category="Search",
+            labels={"what": "Grid at {kimg} kimg", "replica": "{replica}"},
+        ),
+    params:
+        points=[point_name(point) for point in STUDY.grid_points],
+    log:
+        logs("replica-{replica}/plot-grid-{kimg}"),
+    benchmark:
+        benchmarks("replica-{replica}/plot-grid-{kimg}")
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    script:
+        "../scripts/plot_grid.py"
+
+
+rule plot_sheet:
+    input:
+        selection=f"{REPLICA}/selection/{{kimg}}.json",
+        images=heldout_files("images.npz"),
+    output:
+        report(
+            f"{FIGURES}/replica-{{replica}}/sheet-{{kimg}}.png",
+            caption=f"{CAPTIONS}/sheet.rst",
+            category="Images",
+            labels={"what": "Images at {kimg} kimg", "replica": "{replica}"},
+        ),
+    log:
+        logs("replica-{replica}/plot-sheet-{kimg}"),
+    benchmark:
+        benchmarks("replica-{replica}/plot-sheet-{kimg}")
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    script:
+        "../scripts/plot_sheet.py"
+

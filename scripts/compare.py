@@ -1,0 +1,17 @@
+"""Base, collapsed, best single and best per block on the held-out images of one snapshot."""
+
+import json
+from pathlib import Path
+
+from adaptive_neon.files import replacing
+from adaptive_neon.job import job
+from adaptive_neon.summary import compare
+
+with job(snakemake.log[0], snakemake.threads):
+    outcome = json.loads(Path(snakemake.input.selection).read_text())
+    heldout = {}
+    for path in snakemake.input.metrics:
+        heldout |= json.loads(Path(path).read_text())
+    entry = compare(int(snakemake.wildcards.kimg), outcome["roles"], outcome["search"], heldout)
+    with replacing(snakemake.output[0]) as temporary:
+        temporary.write_text(json.dumps(entry, indent=1))

@@ -1,0 +1,34 @@
+"""Sample images from one or several models, the same seeds for each."""
+
+from adaptive_neon.checkpoints import read_checkpoint
+from adaptive_neon.device import pick_device, pick_precision
+from adaptive_neon.images import write_images
+from adaptive_neon.job import job, progress_bar
+from adaptive_neon.resume import Rolling, fingerprint
+from adaptive_neon.sampling import sample_models
+from adaptive_neon.unet import load
+
+with job(snakemake.log[0], snakemake.threads):
+    params, run = snakemake.params, snakemake.config["run"]
+    device = pick_device(run["device"])
+    first, count = params.seeds
+
+    def load_network(name):
+        checkpoint = read_checkpoint(params.models[name])
+        return load(checkpoint.tensors, checkpoint.architecture).to(device)
+
+    files = params.models.values()
+    rolling = Rolling(snakemake.output[0], fingerprint([dict(params), run], files), run["checkpoint_minutes"])
+    with progress_bar(count * len(files)) as bar:
+        images, classes = sample_models(
+            load_network,
+            list(params.models),
+            range(first, first + count),
+            params.sampler,
+            run["sampling_batch"],
+            rolling,
+            bar.update,
+            pick_precision(run["precision"], device),
+        )
+    write_images(snakemake.output[0], images, classes)
+    rolling.clear()

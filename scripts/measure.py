@@ -1,0 +1,20 @@
+"""Metrics of the images of each point of a cell."""
+
+import json
+
+from adaptive_neon.features import load_extractor
+from adaptive_neon.files import replacing
+from adaptive_neon.images import read_images
+from adaptive_neon.job import job
+from adaptive_neon.measurement import measure, read_reference
+
+with job(snakemake.log[0], snakemake.threads):
+    reference, real_features = read_reference(snakemake.input.reference)
+    extract = load_extractor(snakemake.input.extractor)
+    metrics = {}
+    for point in snakemake.params.points:
+        images, _ = read_images(snakemake.input.images, point)
+        metrics[point] = measure(extract, images, reference, snakemake.params.seed_blocks, real_features)
+        print(point, metrics[point]["fid"])
+    with replacing(snakemake.output[0]) as temporary:
+        temporary.write_text(json.dumps(metrics, indent=1))

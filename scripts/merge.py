@@ -1,0 +1,19 @@
+"""Merge θ_r and θ_s with the weights of each point of a cell."""
+
+from pathlib import Path
+
+from adaptive_neon.blocks import assign_blocks, lowest_resolution
+from adaptive_neon.checkpoints import read_checkpoint, write_checkpoint
+from adaptive_neon.extrapolation import merge
+from adaptive_neon.grid import parse_point
+from adaptive_neon.job import job
+
+with job(snakemake.log[0], snakemake.threads):
+    base = read_checkpoint(snakemake.input.base)
+    tuned = read_checkpoint(snakemake.input.tuned)
+    block_of = assign_blocks(base.tensors, snakemake.params.blocks, lowest_resolution(base.architecture))
+    for name in snakemake.params.points:
+        tensors = merge(base.tensors, tuned.tensors, parse_point(name), block_of)
+        path = Path(snakemake.output[0]) / f"{name}.safetensors"
+        write_checkpoint(path, tensors, base.architecture, weights=name)
+        print(name)
