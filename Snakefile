@@ -18,6 +18,7 @@ include: "rules/report.smk"
 
 
 rule all:
+    default_target: True
     input:
         rules.summary.output,
         rules.table.output,
@@ -28,4 +29,3 @@ rule all:
         if len(STUDY.blocks) > 1
         else [],
         expand(rules.plot_sheet.output, replica=STUDY.replicas, kimg=STUDY.snapshots),
-    default_target: True

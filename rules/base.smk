@@ -4,15 +4,17 @@
 rule data:
     output:
         DATA,
-    params:
-        data=config["data"],
     log:
         logs("data"),
     benchmark:
         benchmarks("data")
+    conda:
+        ENVIRONMENT
     resources:
         mem_mb=1000,
         runtime=10,
+    params:
+        data=config["data"],
     script:
         "../scripts/data.py"
 
@@ -23,16 +25,18 @@ rule base:
     output:
         model=BASE,
         losses=f"{RESULTS}/base/losses.csv",
-    params:
-        architecture=config["base"]["architecture"],
-        training=config["base"]["training"],
     log:
         logs("base"),
     benchmark:
         benchmarks("base")
+    conda:
+        ENVIRONMENT
     threads: RUN["training_threads"]
     resources:
         mem_mb=4000,
         runtime=720,
+    params:
+        architecture=config["base"]["architecture"],
+        training=config["base"]["training"],
     script:
         "../scripts/base.py"

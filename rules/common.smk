@@ -1,14 +1,15 @@
 # The checked configuration and the names of the files; every other file of rules builds on these.
 import fcntl
 import json
-import os
 import sys
+from pathlib import Path
 
 import yaml
 
 from adaptive_neon.config import block_patterns, check_config, check_network
 from adaptive_neon.errors import InputError
 from adaptive_neon.grid import cell_name, point_name
+from adaptive_neon.job import adopt_jobs
 from adaptive_neon.study import BASE_KIMG, Study
 
 try:
@@ -26,10 +27,19 @@ BASE = f"{RESULTS}/base/model.safetensors"
 DATA = f"{RESULTS}/data/images.npz"
 EXTRACTOR = f"{RESULTS}/reference/{config['features']['extractor']}.safetensors"
 REFERENCE = f"{RESULTS}/reference/{config['features']['extractor']}.npz"
+ENVIRONMENT = (
+    f"../envs/{RUN['environment']}.yaml"  # used with --software-deployment-method conda
+)
 REPLICA = f"{RESULTS}/replica-{{replica}}"
+SEEDS = {"grid": "search", "heldout": "heldout"}
+BASE_CELLS = {
+    "grid": cell_name(STUDY.base_point),
+    "heldout": point_name(STUDY.base_point),
+}
+CELL = f"{REPLICA}/{{stage}}/{{kimg}}/{{cell}}"
+CELL_NAME = "replica-{replica}/{stage}-{kimg}/{cell}"
 
-# Jobs end when this process does (see adaptive_neon.job).
-os.environ["ADAPTIVE_NEON_PARENT"] = str(os.getpid())
+adopt_jobs()
 
 
 wildcard_constraints:
@@ -42,12 +52,14 @@ wildcard_constraints:
 # The lock dies with this process, so that a killed run leaves nothing to clear away; Snakemake's own lock
 # is switched off in the profile.
 onstart:
-    os.makedirs(RESULTS, exist_ok=True)
+    Path(RESULTS).mkdir(parents=True, exist_ok=True)
     LOCK = open(f"{RESULTS}/.lock", "w")
     try:
         fcntl.flock(LOCK, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        sys.exit(f"adaptive-neon: {RESULTS}: another run is at work here; wait for it to end")
+        sys.exit(
+            f"adaptive-neon: {RESULTS}: another run is at work here; wait for it to end"
+        )
 
 
 def logs(name):
@@ -71,3 +83,36 @@ def cell_points(wildcards):
     if wildcards.stage == "grid":
         return [point_name(point) for point in STUDY.cells[wildcards.cell]]
     return [wildcards.cell]
+
+
+def training_state(wildcards):
+    """Training continues from the previous snapshot's state; the first begins at θ_r."""
+    previous = STUDY.previous_snapshot(int(wildcards.kimg))
+    if previous == BASE_KIMG:
+        return []
+    return f"{REPLICA}/finetune/{previous}/state.pt"
+
+
+def cell_file(stage, kimg, cell, name):
+    """A file of a cell, with the replica left open. All weights 0 is the base model after any self-training."""
+    kimg = BASE_KIMG if cell == BASE_CELLS[stage] else kimg
+    return f"{REPLICA}/{stage}/{kimg}/{cell}/{name}"
+
+
+def selection(replica, kimg):
+    """The outcome of a search, which decides what is generated and measured next."""
+    with checkpoints.select.get(replica=replica, kimg=kimg).output[0].open() as file:
+        return json.load(file)
+
+
+def heldout_files(name):
+    """An input function: a file of each role's held-out cell at a snapshot, in the order of the roles."""
+
+    def files(wildcards):
+        roles = selection(wildcards.replica, wildcards.kimg)["roles"]
+        return [
+            cell_file("heldout", wildcards.kimg, point, name)
+            for point in roles.values()
+        ]
+
+    return files

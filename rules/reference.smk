@@ -6,17 +6,19 @@ rule extractor:
         DATA,
     output:
         EXTRACTOR,
-    params:
-        width=config["features"]["width"],
-        seed=config["features"]["seed"],
     log:
         logs("extractor"),
     benchmark:
         benchmarks("extractor")
+    conda:
+        ENVIRONMENT
     threads: RUN["job_threads"]
     resources:
         mem_mb=2000,
         runtime=10,
+    params:
+        width=config["features"]["width"],
+        seed=config["features"]["seed"],
     script:
         "../scripts/extractor.py"
 
@@ -31,6 +33,8 @@ rule reference:
         logs("reference"),
     benchmark:
         benchmarks("reference")
+    conda:
+        ENVIRONMENT
     threads: RUN["job_threads"]
     resources:
         mem_mb=4000,

@@ -4,16 +4,6 @@ FIGURES = f"{RESULTS}/figures"
 CAPTIONS = "../report"
 
 
-def heldout_files(name):
-    """An input function: a file of each role's held-out cell at a snapshot, in the order of the roles."""
-
-    def files(wildcards):
-        roles = selection(wildcards.replica, wildcards.kimg)["roles"]
-        return [cell_file("heldout", wildcards.kimg, point, name) for point in roles.values()]
-
-    return files
-
-
 rule compare:
     input:
         selection=f"{REPLICA}/selection/{{kimg}}.json",
@@ -24,6 +14,8 @@ rule compare:
         logs("replica-{replica}/compare-{kimg}"),
     benchmark:
         benchmarks("replica-{replica}/compare-{kimg}")
+    conda:
+        ENVIRONMENT
     resources:
         mem_mb=1000,
         runtime=5,
@@ -33,24 +25,34 @@ rule compare:
 
 rule summary:
     input:
-        expand(f"{REPLICA}/comparison/{{kimg}}.json", replica=STUDY.replicas, kimg=STUDY.snapshots),
+        expand(
+            f"{REPLICA}/comparison/{{kimg}}.json",
+            replica=STUDY.replicas,
+            kimg=STUDY.snapshots,
+        ),
     output:
         f"{RESULTS}/summary.json",
+    log:
+        logs("summary"),
+    benchmark:
+        benchmarks("summary")
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=1000,
+        runtime=5,
     params:
         experiment=config["experiment"],
         features=config["features"]["extractor"],
         images={images: config[images]["images"] for images in ("search", "heldout")},
         comparisons=[
-            expand(f"{REPLICA}/comparison/{{kimg}}.json", replica=replica, kimg=STUDY.snapshots)
+            expand(
+                f"{REPLICA}/comparison/{{kimg}}.json",
+                replica=replica,
+                kimg=STUDY.snapshots,
+            )
             for replica in STUDY.replicas
         ],
-    log:
-        logs("summary"),
-    benchmark:
-        benchmarks("summary")
-    resources:
-        mem_mb=1000,
-        runtime=5,
     script:
         "../scripts/summary.py"
 
@@ -70,6 +72,8 @@ rule table:
         logs("table"),
     benchmark:
         benchmarks("table")
+    conda:
+        ENVIRONMENT
     resources:
         mem_mb=1000,
         runtime=5,
@@ -91,6 +95,8 @@ rule plot_snapshots:
         logs("plot-snapshots"),
     benchmark:
         benchmarks("plot-snapshots")
+    conda:
+        ENVIRONMENT
     resources:
         mem_mb=1000,
         runtime=5,
@@ -100,7 +106,11 @@ rule plot_snapshots:
 
 rule plot_diagonal:
     input:
-        expand(f"{REPLICA}/selection/{{kimg}}.json", kimg=STUDY.snapshots, allow_missing=True),
+        expand(
+            f"{REPLICA}/selection/{{kimg}}.json",
+            kimg=STUDY.snapshots,
+            allow_missing=True,
+        ),
     output:
         report(
             f"{FIGURES}/replica-{{replica}}/diagonal.svg",
@@ -108,15 +118,17 @@ rule plot_diagonal:
             category="Search",
             labels={"what": "FID over a single weight", "replica": "{replica}"},
         ),
-    params:
-        snapshots=STUDY.snapshots,
     log:
         logs("replica-{replica}/plot-diagonal"),
     benchmark:
         benchmarks("replica-{replica}/plot-diagonal")
+    conda:
+        ENVIRONMENT
     resources:
         mem_mb=1000,
         runtime=5,
+    params:
+        snapshots=STUDY.snapshots,
     script:
         "../scripts/plot_diagonal.py"
 
@@ -131,15 +143,17 @@ rule plot_grid:
             category="Search",
             labels={"what": "Grid at {kimg} kimg", "replica": "{replica}"},
         ),
-    params:
-        points=[point_name(point) for point in STUDY.grid_points],
     log:
         logs("replica-{replica}/plot-grid-{kimg}"),
     benchmark:
         benchmarks("replica-{replica}/plot-grid-{kimg}")
+    conda:
+        ENVIRONMENT
     resources:
         mem_mb=1000,
         runtime=5,
+    params:
+        points=[point_name(point) for point in STUDY.grid_points],
     script:
         "../scripts/plot_grid.py"
 
@@ -159,9 +173,10 @@ rule plot_sheet:
         logs("replica-{replica}/plot-sheet-{kimg}"),
     benchmark:
         benchmarks("replica-{replica}/plot-sheet-{kimg}")
+    conda:
+        ENVIRONMENT
     resources:
         mem_mb=1000,
         runtime=5,
     script:
         "../scripts/plot_sheet.py"
-

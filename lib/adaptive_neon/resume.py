@@ -40,7 +40,11 @@ class Rolling:
         except Exception as error:  # a damaged state is as good as none
             print(f"{self.path}: not used ({type(error).__name__}); the stage starts anew")
             return None
-        return saved["state"] if saved["fingerprint"] == self.fingerprint else None
+        if saved["fingerprint"] != self.fingerprint:
+            print(f"{self.path}: not used, made with other parameters, inputs or code; the stage starts anew")
+            return None
+        print(f"continues from the state in {self.path}")
+        return saved["state"]
 
     def save_if_due(self, state: Callable[[], Any]) -> None:
         """Save `state()` if the last save is long enough ago."""

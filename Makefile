@@ -1,0 +1,37 @@
+# make             install, run the study of config.yaml, print the result
+# make test        install, run all tests
+# make EXPERIMENT=NAME      the study of experiments/NAME.yaml instead
+# make ARGS="..."           further arguments for snakemake, such as --dry-run
+
+EXPERIMENT ?= digits
+ARGS ?=
+PYTHON ?= python3
+BIN := .venv/bin
+RESULTS := results/$(EXPERIMENT)
+OVERLAY := $(if $(filter-out digits,$(EXPERIMENT)),--configfile experiments/$(EXPERIMENT).yaml)
+
+.PHONY: study test check clean
+.DEFAULT_GOAL := study
+
+study: .venv/installed
+	@$(BIN)/snakemake $(OVERLAY) --quiet host progress reason rules $(ARGS)
+	@test $(RESULTS)/report.html -nt $(RESULTS)/summary.json || $(BIN)/snakemake $(OVERLAY) --quiet all --report $(RESULTS)/report.html
+	@$(BIN)/adaptive-neon show $(RESULTS)
+
+test: .venv/installed
+	$(BIN)/pytest
+
+# Formatting, imports, the workflow's own linter.
+check: .venv/installed
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/snakefmt --check Snakefile rules
+	$(BIN)/snakemake --lint
+
+.venv/installed: requirements.txt pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --requirement requirements.txt --editable .
+	@touch $@
+
+clean:
+	rm -rf $(RESULTS)

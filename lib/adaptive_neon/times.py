@@ -1,0 +1,51 @@
+"""Where the time of a run went, from the benchmark files and logs of its jobs."""
+
+import csv
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+# The stage is the last word of a job's name; what follows a dash-number is the snapshot.
+STAGE = re.compile(r"(?:.*-)?(?P<stage>merge|generate|measure)|(?P<name>.*?)(?:-\d+)?")
+
+
+@dataclass
+class StageTime:
+    """Jobs of one stage: how many, their summed wall time, and how much of it was process start-up, in seconds."""
+
+    jobs: int = 0
+    seconds: float = 0.0
+    start_up: float = 0.0
+
+
+def stage_times(results: str | Path) -> dict[str, StageTime]:
+    """The time of every stage of a finished run, the longest first.
+
+    Args:
+        results: the experiment's folder, with `benchmarks/**/NAME.tsv` and `logs/**/NAME.log` of each job.
+    """
+    results = Path(results)
+    stages: dict[str, StageTime] = defaultdict(StageTime)
+    for benchmark in sorted((results / "benchmarks").rglob("*.tsv")):
+        relative = benchmark.relative_to(results / "benchmarks")
+        match = STAGE.fullmatch(relative.stem)
+        stage = stages[match["stage"] or match["name"]]
+        with open(benchmark, newline="") as file:
+            stage.seconds += float(next(csv.DictReader(file, delimiter="\t"))["s"])
+        log = (results / "logs" / relative).with_suffix(".log")
+        if log.exists() and (start_up := re.match(r"start-up ([\d.]+) s", log.read_text())):
+            stage.start_up += float(start_up[1])
+        stage.jobs += 1
+    return dict(sorted(stages.items(), key=lambda item: -item[1].seconds))
+
+
+def time_lines(stages: dict[str, StageTime]) -> Sequence[str]:
+    """A line a stage and one for all, with the share that is process start-up."""
+    total = StageTime(*(sum(getattr(s, key) for s in stages.values()) for key in ("jobs", "seconds", "start_up")))
+    return [
+        f"  {name:15} {stage.jobs:4d} jobs {stage.seconds:8.1f} s, start-up {stage.start_up / stage.seconds:4.0%}"
+        for name, stage in [*stages.items(), ("all", total)]
+        if stage.seconds
+    ]

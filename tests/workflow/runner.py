@@ -1,0 +1,51 @@
+"""Runs the workflow in a folder of its own and tells which jobs it would run, or ran."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).parents[2]
+JOB = re.compile(r"^(?:local)?(?:rule|checkpoint) (?P<rule>\w+):\n(?P<body>(?: +.*\n)*)", re.MULTILINE)
+WILDCARD = re.compile(r"(\w+)=([^,\n]+)")
+
+
+def command(folder: Path, config: dict | None = None, *flags: str) -> list[str]:
+    """The snakemake call for the tiny study in `folder`, with `config` laid over it."""
+    overlay = folder / "overlay.yaml"
+    overlay.write_text(yaml.safe_dump(config or {}))
+    return [
+        sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile", "--directory", folder,
+        "--configfile", ROOT / "config.yaml", ROOT / "tests/tiny.yaml", overlay, *flags,
+    ]  # fmt: skip
+
+
+def run(folder: Path, config: dict | None = None, *flags: str) -> subprocess.CompletedProcess:
+    """Run it to its end; standard output and standard error come back together, as a terminal shows them."""
+    return subprocess.run(
+        command(folder, config, *flags),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=os.environ | {"PYTHONUNBUFFERED": "1"},
+    )
+
+
+def jobs(output: str) -> set[tuple[str, ...]]:
+    """The jobs in Snakemake's output: the rule, then the values of its wildcards in their order."""
+    found = set()
+    for match in JOB.finditer(output):
+        wildcards = re.search(r"^ +wildcards: (.*)$", match["body"], re.MULTILINE)
+        values = [value for _, value in WILDCARD.findall(wildcards[1])] if wildcards else []
+        found.add((match["rule"], *values))
+    return found - {("all",)}
+
+
+def planned(folder: Path, config: dict | None = None) -> set[tuple[str, ...]]:
+    """The jobs that a run with this configuration would start, by a dry run."""
+    process = run(folder, config, "--dry-run")
+    assert process.returncode == 0, process.stdout
+    return jobs(process.stdout)

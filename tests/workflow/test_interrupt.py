@@ -1,0 +1,87 @@
+"""Killed anywhere, a run continues and ends with the result of an undisturbed one, bit for bit."""
+
+import os
+import signal
+import subprocess
+import time
+
+import psutil
+import pytest
+
+from . import runner
+
+# One block, one snapshot, two cells: few jobs. Every step of a stage saves its rolling state.
+SMALL = {
+    "blocks": [{"name": "all", "pattern": "."}],
+    "grid": {"weights": [0.5], "diagonal": []},
+    "finetune": {"snapshots_kimg": [2]},
+    "run": {"checkpoint_minutes": 0},
+}
+REPLICA = "results/tiny/replica-0"
+# stage → what shows that the stage is in the middle of its work
+MARKS = {
+    "base": "results/tiny/base/.model.partial.pt",
+    "finetune": f"{REPLICA}/finetune/2/.model.partial.pt",
+    "generate": f"{REPLICA}/grid/2/0.5/.images.partial.pt",
+    "measure": "results/tiny/logs/replica-0/grid-2/0.5-measure.log",
+}
+RESUMES = ("base", "finetune", "generate")
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory) -> bytes:
+    folder = tmp_path_factory.mktemp("undisturbed")
+    process = runner.run(folder, SMALL)
+    assert process.returncode == 0, process.stdout
+    return (folder / "results/tiny/summary.json").read_bytes()
+
+
+def start(folder):
+    return subprocess.Popen(
+        runner.command(folder, SMALL), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+
+
+def wait_until(condition, process):
+    while not condition():
+        assert process.poll() is None, "the run ended before it could be killed"
+        time.sleep(0.002)
+
+
+def jobs_of(process):
+    """The processes of the scripts that a run has started."""
+    return [child for child in psutil.Process(process.pid).children(recursive=True) if "/scripts/" in str(child.cmdline())]
+
+
+@pytest.mark.parametrize("victim", ["job", "snakemake"])
+def test_kill_9_in_each_long_stage_loses_nothing(undisturbed, tmp_path, victim):
+    for stage, mark in MARKS.items():
+        process = start(tmp_path)
+        wait_until((tmp_path / mark).exists, process)
+        jobs = jobs_of(process)
+        for killed in jobs if victim == "job" else [process]:
+            killed.send_signal(signal.SIGKILL)
+        process.wait()
+        gone, alive = psutil.wait_procs(jobs, timeout=20)
+        assert not alive, f"{stage}: jobs outlived their snakemake"
+
+    process = runner.run(tmp_path, SMALL)
+    assert process.returncode == 0, process.stdout
+    assert (tmp_path / "results/tiny/summary.json").read_bytes() == undisturbed
+    assert not list(tmp_path.rglob("*.partial.pt"))
+    for stage in RESUMES:
+        log = next((tmp_path / "results/tiny/logs").rglob(f"*{stage}*.log" if stage != "generate" else "grid-2/0.5-generate.log"))
+        assert "continues from the state" in log.read_text()
+
+
+def test_a_living_run_is_respected_and_a_dead_one_leaves_no_lock(tmp_path):
+    process = start(tmp_path)
+    try:
+        wait_until((tmp_path / "results/tiny/.lock").exists, process)
+        second = runner.run(tmp_path, SMALL)
+        assert second.returncode != 0
+        assert "another run is at work here" in second.stdout
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    assert runner.run(tmp_path, SMALL, "--until", "data").returncode == 0
