@@ -1,8 +1,6 @@
 # The checked configuration and the names of the files; every other file of rules builds on these.
-import fcntl
 import json
 import sys
-from pathlib import Path
 
 import yaml
 
@@ -10,6 +8,7 @@ from adaptive_neon.config import block_patterns, check_config, check_network
 from adaptive_neon.errors import InputError
 from adaptive_neon.grid import cell_name, point_name
 from adaptive_neon.job import adopt_jobs
+from adaptive_neon.lock import hold_lock
 from adaptive_neon.study import BASE_KIMG, Study
 
 try:
@@ -49,17 +48,12 @@ wildcard_constraints:
     cell=r"[^/]+",
 
 
-# The lock dies with this process, so that a killed run leaves nothing to clear away; Snakemake's own lock
-# is switched off in the profile.
+# Snakemake's own lock, which a killed run leaves behind, is switched off in the profile.
 onstart:
-    Path(RESULTS).mkdir(parents=True, exist_ok=True)
-    LOCK = open(f"{RESULTS}/.lock", "w")
     try:
-        fcntl.flock(LOCK, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        sys.exit(
-            f"adaptive-neon: {RESULTS}: another run is at work here; wait for it to end"
-        )
+        hold_lock(RESULTS)
+    except InputError as error:
+        sys.exit(f"adaptive-neon: {error}")
 
 
 def logs(name):

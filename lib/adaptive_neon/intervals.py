@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 from adaptive_neon.metrics import GramDistance, Moments, Reference, frechet_distance
 
@@ -67,7 +67,7 @@ def delete_one_block_fids_of_features(
 def mean_interval(values: np.ndarray, level: float = 0.95) -> Interval:
     """Student's interval for the mean of R ≥ 2 independent values, with R − 1 degrees of freedom."""
     mean = float(np.mean(values))
-    half = student.ppf((1 + level) / 2, len(values) - 1) * np.std(values, ddof=1) / np.sqrt(len(values))
+    half = stdtrit(len(values) - 1, (1 + level) / 2) * np.std(values, ddof=1) / np.sqrt(len(values))
     return Interval(mean, float(mean - half), float(mean + half))
 
 

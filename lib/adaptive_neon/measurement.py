@@ -50,8 +50,9 @@ def measure(
         `fid`, `fid_without_block` [K], and maybe `precision`, `recall`. A model that diverged gives
         `fid` None and `diverged` True alone.
     """
+    diverged = {"fid": None, "diverged": True}
     if not len(images):
-        return {"fid": None, "diverged": True}
+        return diverged
     blocks, features = [], []
     for block in np.split(images, seed_blocks):
         blocks.append(Moments())
@@ -61,6 +62,8 @@ def measure(
             if real_features is not None:
                 features.append(batch)
     fids = delete_one_block_fids(reference, blocks)
+    if fids is None:
+        return diverged
     metrics = {"fid": fids.full, "fid_without_block": [float(fid) for fid in fids.without]}
     if real_features is not None:
         overlapping = overlap(

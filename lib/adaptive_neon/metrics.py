@@ -8,7 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import eigh, eigvalsh
+from scipy.linalg import eigh, eigvalsh, qr
+from scipy.linalg.lapack import dsygst
+
+BLOCK_ENTRIES = 1 << 25  # of a distance matrix that are in memory at a time: 128 MB in float32
 
 
 class Moments:
@@ -64,7 +67,7 @@ class Moments:
 class Reference:
     """Statistics of the real images, with what makes the Fréchet distance to them fast.
 
-    `root` [D, rank] is a square root of the covariance [D, D]: root·rootᵀ = covariance.
+    `root` [D, rank] is a lower triangular square root of the covariance [D, D]: root·rootᵀ = covariance.
     """
 
     mean: np.ndarray
@@ -76,7 +79,8 @@ def reference_from(mean: np.ndarray, covariance: np.ndarray) -> Reference:
     """Take the root of the covariance once. Directions in which the real images don't vary are left out."""
     eigenvalues, vectors = eigh(covariance)
     present = eigenvalues > eigenvalues[-1] * len(mean) * np.finfo(np.float64).eps
-    return Reference(mean, covariance, vectors[:, present] * np.sqrt(eigenvalues[present]))
+    root = vectors[:, present] * np.sqrt(eigenvalues[present])
+    return Reference(mean, covariance, qr(root.T, mode="r")[0].T)
 
 
 def frechet_distance(reference: Reference, moments: Moments) -> float | None:
@@ -90,7 +94,10 @@ def frechet_distance(reference: Reference, moments: Moments) -> float | None:
     if not np.isfinite(moments.scatter).all():
         return None
     covariance = moments.covariance
-    product = reference.root.T @ covariance @ reference.root
+    dimension, rank = reference.root.shape
+    square_root = np.pad(reference.root, ((0, 0), (0, dimension - rank)))
+    # LᵀΣL for a triangular L costs a quarter of two matrix products; only its lower triangle is filled.
+    product = dsygst(covariance, square_root, itype=2, lower=1)[0][:rank, :rank]
     return _distance(reference, moments.mean, np.trace(covariance), product, moments.n - 1)
 
 
@@ -255,17 +262,15 @@ def nearest(queries: np.ndarray, features: np.ndarray, k: int = 1) -> tuple[np.n
     return np.concatenate(indices), np.concatenate(distances)
 
 
-def _squared_distances(
-    x: np.ndarray, y: np.ndarray, entries: int = 1 << 25
-) -> Iterator[tuple[slice, np.ndarray]]:
-    """Squared distances from a few rows of x to all of y at a time: the rows, and at most `entries` of them.
+def _squared_distances(x: np.ndarray, y: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
+    """Squared distances from a few rows of x to all of y at a time: the rows, and their block of the matrix.
 
     |x|² + |y|² − 2x·y, after both are moved to the mean of y: that keeps float32 exact enough.
     """
     centre = y.mean(axis=0)
     y = y - centre
     y_norms = np.einsum("ij,ij->i", y, y)
-    step = max(1, entries // len(y))
+    step = max(1, BLOCK_ENTRIES // len(y))
     for start in range(0, len(x), step):
         rows = slice(start, min(start + step, len(x)))
         block = x[rows] - centre
