@@ -1,7 +1,9 @@
 # make             install, run the study of config.yaml, print the result
+# make plan        install, tell which jobs make would run
 # make test        install, run all tests
+# make check       install, run the linters
 # make EXPERIMENT=NAME      the study of experiments/NAME.yaml instead
-# make ARGS="..."           further arguments for snakemake, such as --dry-run
+# make ARGS="..."           further arguments for snakemake, such as --cores 1
 
 EXPERIMENT ?= digits
 ARGS ?=
@@ -10,13 +12,16 @@ BIN := .venv/bin
 RESULTS := results/$(EXPERIMENT)
 OVERLAY := $(if $(filter-out digits,$(EXPERIMENT)),--configfile experiments/$(EXPERIMENT).yaml)
 
-.PHONY: study test check clean
+.PHONY: study plan test check clean
 .DEFAULT_GOAL := study
 
 study: .venv/installed
-	@$(BIN)/snakemake $(OVERLAY) --quiet host progress reason rules $(ARGS)
+	@$(BIN)/snakemake $(OVERLAY) --quiet all $(ARGS)
 	@test $(RESULTS)/report.html -nt $(RESULTS)/summary.json || $(BIN)/snakemake $(OVERLAY) --quiet all --report $(RESULTS)/report.html
 	@$(BIN)/adaptive-neon show $(RESULTS)
+
+plan: .venv/installed
+	@$(BIN)/snakemake $(OVERLAY) --dry-run --quiet host reason $(ARGS)
 
 test: .venv/installed
 	$(BIN)/pytest

@@ -4,13 +4,19 @@ import sys
 
 import yaml
 
-from adaptive_neon.config import block_patterns, check_config, check_network
+from adaptive_neon.config import (
+    block_patterns,
+    check_config,
+    check_network,
+    read_scalars,
+)
 from adaptive_neon.errors import InputError
 from adaptive_neon.grid import cell_name, point_name
 from adaptive_neon.job import adopt_jobs
 from adaptive_neon.lock import hold_lock
 from adaptive_neon.study import BASE_KIMG, Study
 
+config.update(read_scalars(config))
 try:
     with open(workflow.source_path("../schemas/config.schema.yaml")) as schema:
         check_config(config, yaml.safe_load(schema))

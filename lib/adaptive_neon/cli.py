@@ -35,3 +35,7 @@ def main() -> None:
         arguments.pop("run")(**arguments)
     except InputError as error:
         sys.exit(f"adaptive-neon: {error}")
+
+
+if __name__ == "__main__":
+    main()

@@ -5,6 +5,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import yaml
 from jsonschema import Draft202012Validator, ValidationError
 from jsonschema.validators import extend
 
@@ -17,11 +18,27 @@ _Validator = extend(
         "integer", lambda _, value: isinstance(value, int) and not isinstance(value, bool)
     ).redefine(
         "number",
-        lambda _, value: (
-            isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-        ),
+        lambda _, value: isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value),
     ),
 )
+
+
+def read_scalars(config: Any) -> Any:
+    """The same configuration, with text that YAML would read as a number, a truth value or null read so.
+
+    Snakemake's `--config key='{nested: 5}'` leaves every nested value a text.
+    """
+    if isinstance(config, dict):
+        return {key: read_scalars(value) for key, value in config.items()}
+    if isinstance(config, list):
+        return [read_scalars(value) for value in config]
+    if isinstance(config, str):
+        try:
+            value = yaml.safe_load(config)
+        except yaml.YAMLError:
+            return config
+        return value if isinstance(value, int | float | None) else config
+    return config
 
 
 def check_config(config: Mapping, schema: Mapping) -> None:
@@ -30,9 +47,7 @@ def check_config(config: Mapping, schema: Mapping) -> None:
     Raises:
         InputError: the first fault in the order of the keys.
     """
-    faults = sorted(
-        _Validator(schema).iter_errors(config), key=lambda fault: list(map(str, fault.absolute_path))
-    )
+    faults = sorted(_Validator(schema).iter_errors(config), key=lambda fault: list(map(str, fault.absolute_path)))
     if faults:
         raise InputError(_one_line(faults[0]))
     for key, message in _contradictions(config):
@@ -98,9 +113,7 @@ def _contradictions(config: Mapping) -> Iterator[tuple[str, str]]:
                 f"{config[key]['images']} does not split into intervals.seed_blocks = "
                 f"{config['intervals']['seed_blocks']} equal blocks; choose a multiple",
             )
-    highest = max(
-        config[key]["first_seed"] + config[key]["images"] for key in ("synthetic", "search", "heldout")
-    )
+    highest = max(config[key]["first_seed"] + config[key]["images"] for key in ("synthetic", "search", "heldout"))
     if config["replicas"] > 1 and highest > config["replica_stride"]:
         yield (
             "replica_stride",
@@ -131,9 +144,7 @@ def _one_line(fault: ValidationError) -> str:
         return f"config: {'.'.join([key, str(unknown)]).lstrip('.')}: unknown key; {hint}"
     if fault.validator == "required":
         missing = next(name for name in allowed if name not in value)
-        return (
-            f"config: {'.'.join([key, missing]).lstrip('.')}: missing; config.yaml shows what belongs there"
-        )
+        return f"config: {'.'.join([key, missing]).lstrip('.')}: missing; config.yaml shows what belongs there"
     return f"config: {key}: {value!r} {rule[fault.validator]()}"
 
 
@@ -150,8 +161,12 @@ def _type_names(types: str | list[str]) -> str:
 
 
 def _exponent_hint(value: Any) -> str:
-    """YAML reads 2e-3 as text; only a number with a point may have an exponent."""
+    """YAML reads 2e-3 as text: only a number with a point may have an exponent."""
     try:
-        return f"; write {float(value)!r}" if isinstance(value, str) and math.isfinite(float(value)) else ""
+        number = float(value) if isinstance(value, str) else math.nan
     except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
         return ""
+    text = repr(number)
+    return f"; write {text if '.' in text else text.replace('e', '.0e')}"

@@ -52,9 +52,7 @@ def plot_diagonal(curves: Mapping[int, Mapping[str, float | None]]) -> Figure:
     axes.set_yscale("log")
     for w, name in ((-1, "collapsed θ_s"), (0, "base θ_r")):
         axes.axvline(w, color="0.6", linewidth=0.8, zorder=0)
-        axes.annotate(
-            f" {name}", (w, 1), xycoords=("data", "axes fraction"), va="top", color="0.35", fontsize=9
-        )
+        axes.annotate(f" {name}", (w, 1), xycoords=("data", "axes fraction"), va="top", color="0.35", fontsize=9)
     axes.set_xlabel("weight w, the same in all blocks")
     axes.set_ylabel("FID on the search images (log scale)")
     _plain_log_ticks(axes)
@@ -70,7 +68,7 @@ def _plain_log_ticks(axes) -> None:
     """Numbers as people write them, also between the powers of ten."""
     from matplotlib.ticker import FuncFormatter, LogLocator
 
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5, 7)))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.yaxis.set_minor_formatter(FuncFormatter(lambda value, _: ""))
 
@@ -145,14 +143,12 @@ def plot_snapshots(summary: Mapping) -> Figure:
     axes.axhline(summary["base"]["fid_corrected"], color="0.4", linewidth=1, label="base")
     spread = 0.01 * max(entry["kimg"] for entry in snapshots)
     for role, style, shift in (("global", CURVES[0], -spread), ("blockwise", CURVES[1], spread)):
-        entries = [
-            (entry["kimg"] + shift, entry[role]) for entry in snapshots if entry[role]["fid"] is not None
-        ]
+        entries = [(entry["kimg"] + shift, entry[role]) for entry in snapshots if entry[role]["fid"] is not None]
         fids = [entry["fid_corrected"] for _, entry in entries]
         bars = np.array([entry["fid_interval"] for _, entry in entries]).T - fids
         axes.errorbar([x for x, _ in entries], fids, np.abs(bars), capsize=3, label=ROLE_NAMES[role], **style)
     axes.set_xticks([entry["kimg"] for entry in snapshots])
-    axes.set_ylim(bottom=0)
+    axes.set_ylim(0, 1.1 * axes.get_ylim()[1])
     axes.set_xlabel("self-training, kimg (thousands of images)")
     axes.set_ylabel("FID on the held-out images, corrected for bias")
     axes.legend(frameon=False)

@@ -8,9 +8,7 @@ from adaptive_neon.grid import Point, is_single, parse_point
 from adaptive_neon.intervals import BlockedFid, difference, mean_interval, verdict
 
 
-def compare(
-    kimg: int, roles: Mapping[str, str], search: Mapping[str, dict], heldout: Mapping[str, dict]
-) -> dict:
+def compare(kimg: int, roles: Mapping[str, str], search: Mapping[str, dict], heldout: Mapping[str, dict]) -> dict:
     """A snapshot's entry in summary.json, and the base model's.
 
     Args:
@@ -127,9 +125,7 @@ def terminal_lines(summary: Mapping) -> list[str]:
         change = "" if model["fid"] is None else f" ({model['fid'] / base - 1:+.0%} against base)"
         lines.append(f"  {label}  {_number(model['fid'])}{change} at w = {weights_text(model['w'])}")
     gain = entry["gain"]
-    lines.append(
-        f"  gain per block  {_estimate(gain, 'interval')}, 95 % interval over seeds: {gain['verdict']}"
-    )
+    lines.append(f"  gain per block  {_estimate(gain, 'interval')}, 95 % interval over seeds: {gain['verdict']}")
     return lines
 
 
