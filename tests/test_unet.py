@@ -94,9 +94,7 @@ def test_equals_upstream(upstream, architecture, given):
     reference = randomise(upstream.EDMPrecond(**architecture))
     network = build(architecture).eval().requires_grad_(False)
     weights = reference.state_dict()
-    assert [(k, v.shape) for k, v in network.state_dict().items()] == [
-        (k, v.shape) for k, v in weights.items()
-    ]
+    assert [(k, v.shape) for k, v in network.state_dict().items()] == [(k, v.shape) for k, v in weights.items()]
     network.load_state_dict(weights)
     inputs = random_inputs(network, n=1 if architecture["img_resolution"] == 32 else 3)
     x, sigma = inputs["x"], inputs["sigma"]
@@ -138,9 +136,7 @@ def test_gradients_equal_upstream(upstream, name):
     inputs = random_inputs(network)
     for model in (reference, network):
         model(**inputs).square().mean().backward()
-    for (key, found), (_, expected) in zip(
-        network.named_parameters(), reference.named_parameters(), strict=True
-    ):
+    for (key, found), (_, expected) in zip(network.named_parameters(), reference.named_parameters(), strict=True):
         assert torch.linalg.norm(found.grad - expected.grad) <= 1e-5 * torch.linalg.norm(expected.grad), key
 
 

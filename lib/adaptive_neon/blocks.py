@@ -18,9 +18,7 @@ def lowest_resolution(architecture: Mapping) -> int:
     return architecture["img_resolution"] >> (len(architecture["channel_mult"]) - 1)
 
 
-def assign_blocks(
-    names: Iterable[str], patterns: Mapping[str, str], lowest: int | None = None
-) -> dict[str, str]:
+def assign_blocks(names: Iterable[str], patterns: Mapping[str, str], lowest: int | None = None) -> dict[str, str]:
     """Map each parameter name to its block.
 
     Args:
@@ -32,18 +30,20 @@ def assign_blocks(
     Raises:
         InputError: a name that matches no block or several, or a block without parameters.
     """
-    compiled = {
-        block: re.compile(pattern.replace("{lowest}", f"{lowest}x{lowest}"))
-        for block, pattern in patterns.items()
-    }
+    compiled = {}
+    for block, pattern in patterns.items():
+        try:
+            compiled[block] = re.compile(pattern.replace("{lowest}", f"{lowest}x{lowest}"))
+        except re.error as error:
+            raise InputError(
+                f"blocks.{block}: {pattern!r} is no regular expression ({error}); correct the pattern"
+            ) from None
     block_of = {}
     for name in names:
         matching = [block for block, pattern in compiled.items() if pattern.search(name)]
         if len(matching) != 1:
             found = f"matches the blocks {', '.join(matching)}" if matching else "matches no block"
-            raise InputError(
-                f"blocks: parameter {name} {found}; make the patterns split all names between them"
-            )
+            raise InputError(f"blocks: parameter {name} {found}; make the patterns split all names between them")
         block_of[name] = matching[0]
     counts = Counter(block_of.values())
     for block, pattern in patterns.items():

@@ -35,7 +35,7 @@ def write_checkpoint(
     path: str | Path, tensors: Mapping[str, np.ndarray], architecture: Mapping, **metadata: str
 ) -> None:
     """Write a model as safetensors; `architecture` is stored as JSON in the file's metadata."""
-    contiguous = {name: np.ascontiguousarray(array) for name, array in tensors.items()}
+    contiguous = {name: np.asarray(array, order="C") for name, array in tensors.items()}
     with replacing(path) as temporary:
         save_file(
             contiguous,
@@ -60,8 +60,10 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
         raise InputError(
             f"{path}: not a readable safetensors file ({error}); remove it and make it again"
         ) from None
-    if "architecture" not in metadata:
+    try:
+        architecture = json.loads(metadata.pop("architecture"))
+    except (KeyError, json.JSONDecodeError):
         raise InputError(
             f"{path}: no architecture in its metadata; write the file with adaptive_neon.checkpoints"
-        )
-    return Checkpoint(tensors, json.loads(metadata.pop("architecture")), metadata)
+        ) from None
+    return Checkpoint(tensors, architecture, metadata)

@@ -11,6 +11,8 @@ from jsonschema.validators import extend
 
 from adaptive_neon.errors import InputError
 
+HIGHEST_SEED = 2**32 - 1  # torch's generator on a CPU takes 32 bits of a seed
+
 # JSON calls 2.0 an integer and lets infinities pass; a number of images is neither.
 _Validator = extend(
     Draft202012Validator,
@@ -113,6 +115,12 @@ def _contradictions(config: Mapping) -> Iterator[tuple[str, str]]:
                 f"{config[key]['images']} does not split into intervals.seed_blocks = "
                 f"{config['intervals']['seed_blocks']} equal blocks; choose a multiple",
             )
+    for key in ("synthetic", "search", "heldout"):
+        last = config[key]["first_seed"] + config[key]["images"] - 1
+        last += (config["replicas"] - 1) * config["replica_stride"]
+        if last > HIGHEST_SEED:
+            source = f"{key}.first_seed" if config["replicas"] == 1 else "replica_stride"
+            yield source, f"the last seed would be {last}; the highest that tells streams apart is {HIGHEST_SEED}"
     highest = max(config[key]["first_seed"] + config[key]["images"] for key in ("synthetic", "search", "heldout"))
     if config["replicas"] > 1 and highest > config["replica_stride"]:
         yield (

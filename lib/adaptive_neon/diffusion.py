@@ -1,15 +1,14 @@
 """EDM's diffusion (Karras et al. 2022, arXiv 2206.00364) as pure functions of a denoiser D(x, σ)."""
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 import torch
 
 Denoiser = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 
-def noise_levels(
-    steps: int, sigma_min: float = 0.002, sigma_max: float = 80.0, rho: float = 7.0
-) -> torch.Tensor:
+def noise_levels(steps: int, sigma_min: float = 0.002, sigma_max: float = 80.0, rho: float = 7.0) -> torch.Tensor:
     """The time steps σ_0 > … > σ_{N−1} > σ_N = 0 of eq. 5, float64 [steps + 1]."""
     ramp = torch.arange(steps, dtype=torch.float64) / (steps - 1)
     sigmas = (sigma_max ** (1 / rho) + ramp * (sigma_min ** (1 / rho) - sigma_max ** (1 / rho))) ** rho
@@ -28,7 +27,7 @@ def heun(denoise: Denoiser, noise: torch.Tensor, sigmas: torch.Tensor) -> torch.
         Samples in float64, the shape of `noise`. The state is float64 throughout, as in the paper's code.
     """
     x = noise.to(torch.float64) * sigmas[0]
-    for sigma, sigma_next in zip(sigmas[:-1], sigmas[1:], strict=True):
+    for sigma, sigma_next in pairwise(sigmas):
         slope = (x - denoise(x, sigma).to(torch.float64)) / sigma
         euler = x + (sigma_next - sigma) * slope
         if sigma_next > 0:

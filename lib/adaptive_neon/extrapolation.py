@@ -29,9 +29,7 @@ def merge(
         InputError: the two models differ in names or shapes, or a block has no weight.
     """
     if base.keys() != tuned.keys():
-        raise InputError(
-            f"base and tuned model differ: {min(base.keys() ^ tuned.keys())} is only in one of them"
-        )
+        raise InputError(f"base and tuned model differ: {min(base.keys() ^ tuned.keys())} is only in one of them")
     merged = {}
     for name, theta_r in base.items():
         theta_s = tuned[name]

@@ -55,9 +55,7 @@ def load_extractor(path: str | Path) -> Callable[[np.ndarray], np.ndarray]:
     try:
         return partial(extract_digits_features, load_file(path))
     except (OSError, SafetensorError) as error:
-        raise InputError(
-            f"{path}: not a readable classifier ({error}); remove it and make it again"
-        ) from None
+        raise InputError(f"{path}: not a readable classifier ({error}); remove it and make it again") from None
 
 
 def _pixels(images: np.ndarray) -> np.ndarray:

@@ -22,9 +22,14 @@ def is_single(point: Mapping[str, float]) -> bool:
     return len(set(point.values())) == 1
 
 
+def weight_name(w: float) -> str:
+    """Python's repr of the float, and one zero: `1.0`, never `1` or `1.00`; `0.0`, never `-0.0`."""
+    return repr(float(w) + 0.0)
+
+
 def point_name(point: Mapping[str, float]) -> str:
-    """The name of a point in paths, such as `enc~1.25_mid~1.0_dec~0.75`: Python's repr of each float."""
-    return "_".join(f"{block}~{float(w)!r}" for block, w in point.items())
+    """The name of a point in paths, such as `enc~1.25_mid~1.0_dec~0.75`."""
+    return "_".join(f"{block}~{weight_name(w)}" for block, w in point.items())
 
 
 def parse_point(name: str) -> Point:
@@ -38,7 +43,7 @@ def cell_name(point: Mapping[str, float]) -> str:
     One job handles all points of a cell, which spreads the start-up of a process over several points. A new
     weight makes new cells and leaves the old ones as they are.
     """
-    return "_".join(repr(w) for w in sorted({float(w) for w in point.values()}))
+    return "_".join(weight_name(w) for w in sorted({float(w) for w in point.values()}))
 
 
 def cells(points: Iterable[Point]) -> dict[str, list[Point]]:

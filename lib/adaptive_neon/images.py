@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -46,5 +47,5 @@ def read_images(path: str | Path, name: str) -> tuple[np.ndarray, np.ndarray]:
             if name not in file:
                 raise InputError(f"{path}: holds no image set {name}; it has {', '.join(file.files)}")
             return file[name], file["labels"]
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
         raise InputError(f"{path}: not a readable image set ({error}); remove it and make it again") from None

@@ -49,7 +49,9 @@ def job(log: str, threads: int) -> Iterator[None]:
             sys.exit(1)
         except Exception as error:
             traceback.print_exc()
-            print(f"adaptive-neon: {type(error).__name__}: {error}; see {log}", file=terminal)
+            print(
+                f"adaptive-neon: {type(error).__name__}: {' '.join(str(error).split())}; see {log}", file=terminal
+            )
             sys.exit(1)
 
 

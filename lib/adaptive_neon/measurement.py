@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -28,7 +29,7 @@ def read_reference(path: str | Path) -> tuple[Reference, np.ndarray]:
     try:
         with np.load(path, allow_pickle=False) as file:
             return Reference(file["mean"], file["covariance"], file["root"]), file["features"]
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
         raise InputError(f"{path}: not a readable reference ({error}); remove it and make it again") from None
 
 

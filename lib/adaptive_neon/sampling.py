@@ -61,9 +61,10 @@ def sample_models(
     chunks = [seeds[start : start + batch] for start in range(0, len(seeds), batch)]
     finished = rolling.load() or []
     progress(sum(len(classes) for _, classes in finished))
-    for position in range(len(finished), len(models) * len(chunks)):
+    first = len(finished)
+    for position in range(first, len(models) * len(chunks)):
         model, chunk = divmod(position, len(chunks))
-        if chunk == 0 or position == len(finished):
+        if chunk == 0 or position == first:
             network = load(models[model]).eval()
         finished.append(sample_batch(network, chunks[chunk], sampler, dtype))
         progress(len(chunks[chunk]))

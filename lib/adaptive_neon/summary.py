@@ -12,7 +12,7 @@ def compare(kimg: int, roles: Mapping[str, str], search: Mapping[str, dict], hel
     """A snapshot's entry in summary.json, and the base model's.
 
     Args:
-        roles: `base`, `collapsed`, `global` (the best single weight) and `blockwise` (the best point) → point name.
+        roles: `base`, `collapsed`, `global` (best single weight) and `blockwise` (best point) → point name.
         search: point name → metrics on the search images.
         heldout: point name → metrics on the held-out images.
     """
@@ -122,7 +122,7 @@ def terminal_lines(summary: Mapping) -> list[str]:
     ]
     for label, role in (("best single w ", "global"), ("best per block", "blockwise")):
         model = entry[role]
-        change = "" if model["fid"] is None else f" ({model['fid'] / base - 1:+.0%} against base)"
+        change = "" if None in (model["fid"], base) else f" ({model['fid'] / base - 1:+.0%} against base)"
         lines.append(f"  {label}  {_number(model['fid'])}{change} at w = {weights_text(model['w'])}")
     gain = entry["gain"]
     lines.append(f"  gain per block  {_estimate(gain, 'interval')}, 95 % interval over seeds: {gain['verdict']}")

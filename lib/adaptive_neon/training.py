@@ -81,9 +81,7 @@ def stream_seed(*key: int) -> int:
 def data_order(seed: int, position: int, count: int, dataset_size: int) -> np.ndarray:
     """Indices of the training images `position … position + count`: each epoch is one permutation of the set."""
     epochs = range(position // dataset_size, (position + count - 1) // dataset_size + 1)
-    order = np.concatenate(
-        [np.random.default_rng([seed, epoch]).permutation(dataset_size) for epoch in epochs]
-    )
+    order = np.concatenate([np.random.default_rng([seed, epoch]).permutation(dataset_size) for epoch in epochs])
     start = position - epochs[0] * dataset_size
     return order[start : start + count]
 
@@ -113,8 +111,8 @@ def train(
         progress(saved["images_seen"] - training.images_seen)
         training.load_state_dict(saved)
     while training.images_seen < until_images:
-        loss = _step(training, images, labels, dtype)
-        training.losses.append((training.images_seen, loss))
+        before = training.images_seen
+        training.losses.append((before, _step(training, images, labels, dtype)))
         progress(training.settings.batch)
         rolling.save_if_due(training.state_dict)
 
@@ -134,12 +132,8 @@ def _step(training: Training, images: np.ndarray, labels: np.ndarray | None, dty
         batch = from_uint8(torch.from_numpy(images[indices]).to(device))
         one_hot = None
         if network.label_dim:
-            one_hot = torch.eye(network.label_dim, device=device)[
-                torch.from_numpy(labels[indices]).to(device)
-            ]
-        loss = edm_loss(
-            lambda x, sigma, y=one_hot: network(x, sigma, y, dtype=dtype), batch, network.sigma_data
-        )
+            one_hot = torch.eye(network.label_dim, device=device)[torch.from_numpy(labels[indices]).to(device)]
+        loss = edm_loss(lambda x, sigma, y=one_hot: network(x, sigma, y, dtype=dtype), batch, network.sigma_data)
         loss = loss.sum() / settings.batch
         loss.backward()
         total += loss.item()
@@ -149,9 +143,7 @@ def _step(training: Training, images: np.ndarray, labels: np.ndarray | None, dty
             f"training diverged at step {step} ({training.images_seen} images): loss {mean}; lower lr"
         )
 
-    ramp = (
-        min(training.images_seen / (settings.lr_rampup_kimg * 1000), 1.0) if settings.lr_rampup_kimg else 1.0
-    )
+    ramp = min(training.images_seen / (settings.lr_rampup_kimg * 1000), 1.0) if settings.lr_rampup_kimg else 1.0
     for group in training.optimizer.param_groups:
         group["lr"] = settings.lr * ramp
     training.optimizer.step()

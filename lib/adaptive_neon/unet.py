@@ -556,9 +556,7 @@ class EDMPrecond(nn.Module):
         self.sigma_min = sigma_min
         self.sigma_max = sigma_max
         self.sigma_data = sigma_data
-        self.model = NETWORKS[model_type](
-            img_resolution, img_channels, label_dim, augment_dim, **model_kwargs
-        )
+        self.model = NETWORKS[model_type](img_resolution, img_channels, label_dim, augment_dim, **model_kwargs)
 
     def forward(
         self,
@@ -584,9 +582,7 @@ class EDMPrecond(nn.Module):
         sigma = torch.as_tensor(sigma, dtype=torch.float32, device=x.device).reshape(-1, 1, 1, 1)
         # Labels that are not given are zeros, so that every parameter takes part whatever is given.
         class_labels = x.new_zeros(1, self.label_dim) if class_labels is None else class_labels.float()
-        augment_labels = (
-            x.new_zeros(1, self.augment_dim) if augment_labels is None else augment_labels.float()
-        )
+        augment_labels = x.new_zeros(1, self.augment_dim) if augment_labels is None else augment_labels.float()
 
         total = sigma.square() + self.sigma_data**2
         c_skip = self.sigma_data**2 / total

@@ -1,0 +1,79 @@
+"""What several test modules share."""
+
+import importlib
+import os
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import yaml
+from adaptive_neon.errors import InputError
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture
+def refuses():
+    """`with refuses(*words):` the block raises an InputError whose message is one line with these words in it."""
+
+    @contextmanager
+    def block(*words):
+        with pytest.raises(InputError) as caught:
+            yield
+        message = str(caught.value)
+        assert len(message.splitlines()) == 1, message
+        assert not [word for word in words if str(word) not in message], message
+
+    return block
+
+
+@pytest.fixture
+def config():
+    """The default configuration, to be changed at will."""
+    return yaml.safe_load((ROOT / "config.yaml").read_text())
+
+
+@pytest.fixture
+def tiny():
+    """The architecture of a network that computes in no time."""
+    return {
+        "model_type": "SongUNet",
+        "img_resolution": 8,
+        "img_channels": 1,
+        "label_dim": 10,
+        "model_channels": 8,
+        "channel_mult": [1, 1],
+        "num_blocks": 1,
+        "attn_resolutions": [],
+    }
+
+
+@pytest.fixture
+def make_network(tiny):
+    """Builds a tiny network; every parameter is random, since those that start at zero would hide mistakes."""
+    import torch
+    from adaptive_neon.unet import build
+
+    def make(seed=0, **changes):
+        torch.manual_seed(seed)
+        network = build(tiny | changes)
+        with torch.no_grad():
+            for parameter in network.parameters():
+                parameter.add_(0.05 * torch.randn_like(parameter))
+        return network
+
+    return make
+
+
+@pytest.fixture
+def edm(monkeypatch):
+    """Imports a module of NVlabs/edm by name, such as `training.loss`."""
+    if "EDM_REPO" not in os.environ:
+        pytest.skip("EDM_REPO is not set to a checkout of NVlabs/edm")
+    monkeypatch.syspath_prepend(os.environ["EDM_REPO"])
+    before = set(sys.modules)
+    yield importlib.import_module
+    for name in set(sys.modules) - before:
+        if name.partition(".")[0] in ("generate", "training", "torch_utils", "dnnlib"):
+            del sys.modules[name]
