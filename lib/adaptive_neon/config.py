@@ -125,7 +125,7 @@ def _contradictions(config: Mapping) -> Iterator[tuple[str, str]]:
     if config["replicas"] > 1 and highest > config["replica_stride"]:
         yield (
             "replica_stride",
-            f"{config['replica_stride']} is below the highest seed, {highest - 1}: replicas would share seeds; raise it",
+            f"{config['replica_stride']} is below the highest seed, {highest - 1}: replicas would share seeds",
         )
 
 

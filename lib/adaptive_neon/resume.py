@@ -22,7 +22,7 @@ def fingerprint(parameters: Any, inputs: Iterable[str | Path]) -> str:
 
 
 class Rolling:
-    """The state of one job, saved beside its output every `minutes` at most; used only if the fingerprint agrees."""
+    """The state of one job, saved beside its output every `minutes`; used only if the fingerprint agrees."""
 
     def __init__(self, output: str | Path, fingerprint: str, minutes: float):
         output = Path(output)
