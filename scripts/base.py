@@ -19,7 +19,9 @@ with job(snakemake.log[0], snakemake.threads):
     torch.manual_seed(settings.seed)
     training = Training(build(params.architecture | {"dropout": settings.dropout}).to(device), settings)
     rolling = Rolling(
-        snakemake.output.model, fingerprint([dict(params), run], snakemake.input), run["checkpoint_minutes"]
+        snakemake.output.model,
+        fingerprint([dict(params), run["device"], run["precision"]], snakemake.input),
+        run["checkpoint_minutes"],
     )
     with progress_bar(until) as bar:
         train(training, images, labels, until, rolling, bar.update, pick_precision(run["precision"], device))

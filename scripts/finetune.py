@@ -1,13 +1,11 @@
 """Train θ_r on its own images, from the previous snapshot to this one; θ_s is the moving average."""
 
-import torch
 from adaptive_neon.checkpoints import read_checkpoint, write_checkpoint
 from adaptive_neon.device import pick_device, pick_precision
-from adaptive_neon.files import replacing
 from adaptive_neon.images import read_images
 from adaptive_neon.job import job, progress_bar
 from adaptive_neon.resume import Rolling, fingerprint
-from adaptive_neon.training import Training, TrainingSettings, train, write_losses
+from adaptive_neon.training import Training, TrainingSettings, read_state, train, write_losses, write_state
 from adaptive_neon.unet import arrays, load
 
 with job(snakemake.log[0], snakemake.threads):
@@ -21,15 +19,16 @@ with job(snakemake.log[0], snakemake.threads):
     network = load(base.tensors, base.architecture | {"dropout": settings.dropout}).to(device)
     training = Training(network, settings)
     if snakemake.input.state:
-        training.load_state_dict(torch.load(snakemake.input.state, weights_only=True))
+        training.load_state_dict(read_state(snakemake.input.state))
         training.losses.clear()
     rolling = Rolling(
-        snakemake.output.model, fingerprint([dict(params), run], snakemake.input), run["checkpoint_minutes"]
+        snakemake.output.model,
+        fingerprint([dict(params), run["device"], run["precision"]], snakemake.input),
+        run["checkpoint_minutes"],
     )
     with progress_bar(until - training.images_seen) as bar:
         train(training, images, labels, until, rolling, bar.update, pick_precision(run["precision"], device))
     write_losses(snakemake.output.losses, training.losses)
-    with replacing(snakemake.output.state) as temporary:
-        torch.save(training.state_dict(), temporary)
+    write_state(snakemake.output.state, training)
     write_checkpoint(snakemake.output.model, arrays(training.ema), base.architecture)
     rolling.clear()

@@ -18,7 +18,11 @@ with job(snakemake.log[0], snakemake.threads):
         return load(checkpoint.tensors, checkpoint.architecture).to(device)
 
     files = params.models.values()
-    rolling = Rolling(snakemake.output[0], fingerprint([dict(params), run], files), run["checkpoint_minutes"])
+    rolling = Rolling(
+        snakemake.output[0],
+        fingerprint([dict(params), run["device"], run["precision"], run["sampling_batch"]], files),
+        run["checkpoint_minutes"],
+    )
     with progress_bar(count * len(files)) as bar:
         images, classes = sample_models(
             load_network,

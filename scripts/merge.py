@@ -15,5 +15,5 @@ with job(snakemake.log[0], snakemake.threads):
     for name in snakemake.params.points:
         tensors = merge(base.tensors, tuned.tensors, parse_point(name), block_of)
         path = Path(snakemake.output[0]) / f"{name}.safetensors"
-        write_checkpoint(path, tensors, base.architecture, weights=name)
+        write_checkpoint(path, tensors, base.architecture)
         print(name)

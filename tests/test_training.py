@@ -12,9 +12,11 @@ from adaptive_neon.training import (
     Training,
     TrainingSettings,
     data_order,
+    read_state,
     stream_seed,
     train,
     write_losses,
+    write_state,
 )
 from hypothesis import given
 from hypothesis import strategies as st
@@ -323,3 +325,38 @@ def test_training_equals_upstream(edm, tiny, start, rolling, data, tmp_path, mon
         for (name, one), other in zip(found.named_parameters(), expected.parameters(), strict=True):
             if "qkv.bias" not in name:  # a key's bias has no gradient but rounding, which Adam blows up
                 torch.testing.assert_close(one, other, rtol=0, atol=1e-6, msg=name)
+
+
+# States in files, and data that do not fit
+
+
+def test_a_damaged_state_is_one_line(tmp_path, refuses):
+    path = tmp_path / "state.pt"
+    path.write_bytes(b"no state")
+    with refuses(path, "not a readable training state", "make it again"):
+        read_state(path)
+
+
+def test_a_state_comes_back(start, rolling, data, tmp_path):
+    training = start()
+    train(training, *data, 8, rolling())
+    write_state(tmp_path / "state.pt", training)
+    again = start()
+    again.load_state_dict(read_state(tmp_path / "state.pt"))
+    assert again.images_seen == 8
+    for name, tensor in training.ema.state_dict().items():
+        assert torch.equal(again.ema.state_dict()[name], tensor), name
+
+
+@pytest.mark.parametrize(
+    ("images", "labels", "words"),
+    [
+        (np.zeros((20, 8, 8, 3), np.uint8), np.zeros(20, np.int64), "img_channels"),
+        (np.zeros((20, 4, 4, 1), np.uint8), np.zeros(20, np.int64), "img_resolution"),
+        (np.zeros((20, 8, 8, 1), np.uint8), np.full(20, 10), "label_dim"),
+        (np.zeros((20, 8, 8, 1), np.uint8), None, "label_dim"),
+    ],
+)
+def test_images_of_another_kind_are_refused(start, rolling, refuses, images, labels, words):
+    with refuses("base.architecture", words):
+        train(start(), images, labels, 8, rolling())

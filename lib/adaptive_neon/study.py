@@ -15,7 +15,7 @@ class Study:
         self.blocks = [block["name"] for block in config["blocks"]]
         self.replicas = range(config["replicas"])
         self.snapshots: list[int] = config["finetune"]["snapshots_kimg"]
-        weights = config["grid"]["weights"]
+        weights = sorted(config["grid"]["weights"])
         self.grid_points = grid(dict.fromkeys(self.blocks, weights))
         self.diagonal_points = diagonal(self.blocks, sorted({*weights, *config["grid"]["diagonal"]}))
         self.cells: dict[str, list[Point]] = cells([*self.grid_points, *self.diagonal_points])

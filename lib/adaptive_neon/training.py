@@ -66,6 +66,23 @@ class Training:
         self.losses = list(state["losses"])
 
 
+def write_state(path: str | Path, training: Training) -> None:
+    """Write all that a later segment needs."""
+    with replacing(path) as temporary:
+        torch.save(training.state_dict(), temporary)
+
+
+def read_state(path: str | Path) -> dict:
+    """The state dict that `write_state` wrote, on the CPU. Only tensors and plain values are unpickled."""
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # damaged bytes can trip any part of torch's reader
+        reason = " ".join(str(error).split())[:200]
+        raise InputError(
+            f"{path}: not a readable training state ({reason}); remove it and make it again"
+        ) from None
+
+
 def write_losses(path: str | Path, losses: list[tuple[int, float]]) -> None:
     """The loss log as CSV: images seen before each step, mean loss per pixel of the step."""
     with replacing(path) as temporary, open(temporary, "w") as file:
@@ -105,8 +122,10 @@ def train(
         dtype: the type that the network runs in; weights, EMA and optimizer stay float32.
 
     Raises:
-        InputError: the loss is no longer finite; names the step and the loss.
+        InputError: the loss is no longer finite, with the step and the loss; or the images are not of the
+            network's size or classes.
     """
+    _check_fit(training.network, images, labels)
     if (saved := rolling.load()) is not None:
         progress(saved["images_seen"] - training.images_seen)
         training.load_state_dict(saved)
@@ -115,6 +134,18 @@ def train(
         training.losses.append((before, _step(training, images, labels, dtype)))
         progress(training.settings.batch)
         rolling.save_if_due(training.state_dict)
+
+
+def _check_fit(network: EDMPrecond, images: np.ndarray, labels: np.ndarray | None) -> None:
+    expected = (network.img_resolution, network.img_resolution, network.img_channels)
+    if images.shape[1:] != expected:
+        raise InputError(
+            f"base.architecture: img_resolution and img_channels say images of {expected}, "
+            f"the data are {images.shape[1:]}; correct the keys"
+        )
+    if network.label_dim and (labels is None or labels.max() >= network.label_dim):
+        found = "none" if labels is None else f"{labels.max() + 1}"
+        raise InputError(f"base.architecture.label_dim: {network.label_dim}, but classes in the data: {found}")
 
 
 def _step(training: Training, images: np.ndarray, labels: np.ndarray | None, dtype: torch.dtype) -> float:

@@ -70,8 +70,8 @@ def upsample(x: Tensor, kernel: Tensor) -> Tensor:
 
 def separable_kernel(taps: Sequence[float]) -> Tensor:
     """The normalised outer product of the taps with themselves, [1, 1, K, K]."""
-    taps = torch.tensor(taps, dtype=torch.float32)
-    return torch.outer(taps, taps)[None, None] / taps.sum().square()
+    taps = np.array(taps, dtype=np.float32)  # torch.outer on the meta device would import its compiler first
+    return torch.tensor(np.outer(taps, taps) / taps.sum() ** 2)[None, None]
 
 
 Resampling = Callable[[Tensor, Tensor], Tensor]  # downsample or upsample
