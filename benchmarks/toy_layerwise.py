@@ -142,10 +142,11 @@ def main():
     searched = {name: {} for name in ways}
     seconds = {name: np.zeros((2, 2)) for name in ways}  # [grids, winners] × [wall, CPU]
     for delta in LAYERWISE:  # the ways take turns, so that a machine that slows down slows both
-        points = study.layerwise_grid(FAMILY.blocks, SINGLE_WEIGHT, delta)[:: args.every]
+        grid = study.layerwise_grid(FAMILY.blocks, SINGLE_WEIGHT, delta)
+        points = grid[:: args.every]
         for name, way in ways.items():
             searched[name][delta], taken = timed(way.search, points)
-            seconds[name][0] += taken * args.every
+            seconds[name][0] += taken * len(grid) / len(points)
     verified = {}
     for name, way in ways.items():
         winners = [parse_point(best_point(found)) for found in searched[name].values()]

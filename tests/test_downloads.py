@@ -140,6 +140,21 @@ def test_altered_download_does_not_count(server, cache):
     assert fetch([source], cache).read_bytes() == CONTENT
 
 
+def test_without_sha256_it_must_stay_what_it_was(server, cache):
+    """And what an earlier process left isn't continued."""
+    source = Source(server.url("plain/model.pkl"))
+    part_of(source.path(cache)).parent.mkdir(parents=True)
+    part_of(source.path(cache)).write_bytes(b"of another file")
+    path = fetch([source], cache)
+    assert path.read_bytes() == CONTENT
+    path.write_bytes(b"altered")
+    assert fetch([source], cache).read_bytes() == CONTENT
+    path.write_bytes(b"altered")
+    server.content = CONTENT[:-1] + b"?"
+    with pytest.raises(InputError, match=rf"what came has sha256 [0-9a-f]{{64}}, not {SHA256}; fetch"):
+        fetch([source], cache)
+
+
 def test_file_altered_in_the_cache_is_fetched_again(server, cache):
     source = Source(server.url("plain/model.pkl"), SHA256)
     fetch([source], cache).write_bytes(b"altered")

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from adaptive_neon import inception
 from adaptive_neon.datasets import read_dataset
 from adaptive_neon.errors import InputError
 from adaptive_neon.inception import Inception, resize, weights_file
@@ -127,11 +128,12 @@ def test_layers_are_those_of_pytorch_fid(fake_weights, rng):
     torch.testing.assert_close(features, expected, rtol=1e-4, atol=1e-5 * expected.abs().max().item())
 
 
-def test_batches_and_types(fake_weights, rng):
+def test_batches_and_types(fake_weights, rng, monkeypatch):
     """Any batch size gives the same; bfloat16 is near; grey is the same as three equal channels."""
     images = rng.integers(0, 256, (2, 32, 32, 1), dtype=np.uint8)
-    features = Inception(fake_weights[0], "inception", batch=1)(images)
+    features = Inception(fake_weights[0], "inception")(images)
     assert features.dtype == np.float32 and features.shape == (2, 2048)
+    monkeypatch.setitem(inception.BATCH, "cpu", 1)
     coloured = Inception(fake_weights[0], "inception")(images.repeat(3, axis=3))
     np.testing.assert_allclose(features, coloured, rtol=1e-3, atol=1e-5 * features.max())
     rounded = Inception(fake_weights[0], "inception", dtype=torch.bfloat16)(images)

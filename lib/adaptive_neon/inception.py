@@ -10,7 +10,6 @@ Two conventions bring an image to the network's 299 × 299 pixels. They give dif
 Both are linear, and separable: the resized image is A·x·Aᵀ, clipped to 0 … 255.
 """
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +21,7 @@ from adaptive_neon.errors import InputError
 
 SIZE = 299  # pixels of the network's input
 DIMENSION = 2048
+BATCH = {"cpu": 8, "cuda": 256}  # images at a time; 8 fit the caches of a CPU
 
 # The same parameters in two TorchScript files.
 WEIGHTS = (
@@ -36,6 +36,8 @@ WEIGHTS = (
 )
 
 BATCH_NORM_EPSILON = 1e-3
+# Of the noise that bfloat16 puts into the features, these layers make five sixths in a quarter of the time.
+STEM = ("conv", "conv_1", "conv_2", "conv_3", "conv_4")
 STRIDE_2 = {"conv", "mixed_3.conv", "mixed_3.tower.conv_2", "mixed_8.tower.conv_1", "mixed_8.tower_1.conv_3"}
 UNPADDED = STRIDE_2 | {"conv_1", "conv_4"}
 
@@ -95,8 +97,7 @@ class Inception:
         weights: one of the files of `weights_file`.
         convention: `inception` or `inception-clean`.
         device: where the network runs.
-        dtype: in which type its layers run; the resize is always float32.
-        batch: images at a time.
+        dtype: in which type its mixed blocks run; the layers before them are always float32.
     """
 
     def __init__(
@@ -105,31 +106,29 @@ class Inception:
         convention: str,
         device: torch.device | str = "cpu",
         dtype: torch.dtype = torch.float32,
-        batch: int = 32,
     ):
-        self.convention, self.device, self.dtype, self.batch = convention, device, dtype, batch
-        self.convolutions = {
-            name: (
-                # oneDNN and the tensor cores are nearly twice as fast with the channels last
-                weight.to(device, dtype, memory_format=torch.channels_last),
-                bias.to(device, dtype),
-            )
-            for name, (weight, bias) in read_convolutions(weights).items()
-        }
+        self.convention, self.device = convention, torch.device(device)
+        self.convolutions = {}
+        for name, (weight, bias) in read_convolutions(weights).items():
+            kind = torch.float32 if name in STEM else dtype
+            # oneDNN and the tensor cores are nearly twice as fast with the channels last
+            weight = weight.to(device, kind, memory_format=torch.channels_last)
+            self.convolutions[name] = weight, bias.to(device, kind)
 
     @torch.inference_mode()
     def __call__(self, images: np.ndarray) -> np.ndarray:
         features = np.empty((len(images), DIMENSION), np.float32)
-        for start in range(0, len(images), self.batch):
-            part = slice(start, start + self.batch)
+        batch = BATCH[self.device.type]
+        for start in range(0, len(images), batch):
+            part = slice(start, start + batch)
             features[part] = self.layers(resize(images[part], self.convention, self.device)).cpu()
         return features
 
     def layers(self, x: torch.Tensor) -> torch.Tensor:
         """The network on resized images: float32 [N, 2048], the means of the last layer's 8 × 8 activations."""
-        x = ((x - 128) / 128).to(self.dtype, memory_format=torch.channels_last)
-        x = F.max_pool2d(self._chain(x, "conv", "conv_1", "conv_2"), 3, 2)
-        x = F.max_pool2d(self._chain(x, "conv_3", "conv_4"), 3, 2)
+        x = ((x - 128) / 128).contiguous(memory_format=torch.channels_last)
+        x = F.max_pool2d(self._chain(x, *STEM[:3]), 3, 2)
+        x = F.max_pool2d(self._chain(x, *STEM[3:]), 3, 2).to(self.convolutions["mixed.conv"][0].dtype)
         for block in ("mixed", *(f"mixed_{i}" for i in range(1, 9))):
             branches = [
                 self._tower(x, tower)
@@ -167,7 +166,7 @@ class Inception:
         return x
 
 
-def read_convolutions(path: str | Path) -> Mapping[str, tuple[torch.Tensor, torch.Tensor]]:
+def read_convolutions(path: str | Path) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
     """Weight and bias of each convolution, with its batch normalisation folded in, from a TorchScript file."""
     try:
         parameters = torch.jit.load(path, map_location="cpu").state_dict()
@@ -175,12 +174,11 @@ def read_convolutions(path: str | Path) -> Mapping[str, tuple[torch.Tensor, torc
         raise InputError(f"{path}: not the weights of Inception; remove it, it is fetched again") from None
     convolutions = {}
     for key, weight in parameters.items():
-        prefix, layers, name = key.removesuffix(".weight").partition("layers.")
-        if not layers or not key.endswith(".weight"):
+        layer = key.removesuffix(".weight")
+        name = layer.partition("layers.")[2]
+        if layer == key or not name:
             continue
-        beta, mean, variance = (
-            parameters[f"{prefix}layers.{name}.{part}"].double() for part in ("beta", "mean", "var")
-        )
+        beta, mean, variance = (parameters[f"{layer}.{part}"].double() for part in ("beta", "mean", "var"))
         scale = (variance + BATCH_NORM_EPSILON).rsqrt()
         convolutions[name] = (weight * scale[:, None, None, None]).float(), (beta - mean * scale).float()
     return convolutions
