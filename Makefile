@@ -17,7 +17,6 @@ OVERLAY := $(if $(filter-out digits,$(EXPERIMENT)),--configfile experiments/$(EX
 
 study: .venv/installed
 	@$(BIN)/snakemake $(OVERLAY) --quiet all $(ARGS)
-	@test $(RESULTS)/report.html -nt $(RESULTS)/summary.json || $(BIN)/snakemake $(OVERLAY) --quiet all --report $(RESULTS)/report.html
 	@$(BIN)/adaptive-neon show $(RESULTS)
 
 plan: .venv/installed

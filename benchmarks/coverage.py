@@ -17,7 +17,7 @@ from itertools import product
 from pathlib import Path
 
 import numpy as np
-from adaptive_neon.intervals import delete_one_block_fids, delete_one_block_fids_of_features, difference
+from adaptive_neon.intervals import delete_one_block_fids, delete_one_block_fids_of_features, paired_difference
 from adaptive_neon.metrics import (
     Moments,
     Reference,
@@ -79,7 +79,7 @@ def coverage(features: int, decay: float, images: int, blocks: int, studies: int
             z = rng.standard_normal((images, features))
             fids = [delete_one_block_fids_of_features(reference, one.features(z), blocks) for one in pair]
             plain[study] = fids[0].full - fids[1].full
-            corrected[study], low[study], high[study] = difference(*fids)
+            corrected[study], low[study], high[study] = paired_difference(*fids)
             full[study], single[study] = fids[0].full, fids[0].pseudo_values.mean()
         target = true[0] - true[1]
         half = (high - low) / 2

@@ -72,10 +72,11 @@ def benchmarks(name):
 
 
 def snapshot(replica, kimg):
-    """The model after `kimg` of self-training; before any, it is the base model."""
+    """θ_s after `kimg` of self-training; before any, it is the base model."""
     if int(kimg) == BASE_KIMG:
         return BASE
-    return f"{RESULTS}/replica-{replica}/finetune/{kimg}/model.safetensors"
+    stage = {"self-training": "finetune", "random": "random"}[config["direction"]]
+    return f"{RESULTS}/replica-{replica}/{stage}/{kimg}/model.safetensors"
 
 
 def cell_points(wildcards):

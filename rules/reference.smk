@@ -39,5 +39,7 @@ rule reference:
     resources:
         mem_mb=4000,
         runtime=120,
+    params:
+        neighbours=config["metrics"]["neighbours"],
     script:
         "../scripts/reference.py"

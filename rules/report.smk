@@ -1,7 +1,8 @@
-# What a reader sees: summary.json, Table 1, figures. `snakemake --report` binds them into one page.
+# What a reader sees: summary.json, tables, figures, and the report that binds them into one page.
 
 FIGURES = f"{RESULTS}/figures"
-CAPTIONS = "../report"
+IMAGE_SETS = ("synthetic", "search", "heldout")
+TABLES = f"{RESULTS}/tables"
 
 
 rule compare:
@@ -45,6 +46,7 @@ rule summary:
         experiment=config["experiment"],
         features=config["features"]["extractor"],
         images={images: config[images]["images"] for images in ("search", "heldout")},
+        seed_blocks=config["intervals"]["seed_blocks"],
         comparisons=[
             expand(
                 f"{REPLICA}/comparison/{{kimg}}.json",
@@ -61,13 +63,15 @@ rule table:
     input:
         f"{RESULTS}/summary.json",
     output:
-        csv=report(
-            f"{RESULTS}/tables/table1.csv",
-            caption=f"{CAPTIONS}/table.rst",
-            category="Result",
-            labels={"what": "Table 1"},
+        expand(
+            f"{TABLES}/{{name}}.{{kind}}",
+            name=[
+                "table1",
+                "metrics",
+                *(["replicas"] if len(STUDY.replicas) > 1 else []),
+            ],
+            kind=["csv", "md"],
         ),
-        markdown=f"{RESULTS}/tables/table1.md",
     log:
         logs("table"),
     benchmark:
@@ -85,12 +89,7 @@ rule plot_snapshots:
     input:
         f"{RESULTS}/summary.json",
     output:
-        report(
-            f"{FIGURES}/snapshots.svg",
-            caption=f"{CAPTIONS}/snapshots.rst",
-            category="Result",
-            labels={"what": "FID over snapshots"},
-        ),
+        f"{FIGURES}/snapshots.svg",
     log:
         logs("plot-snapshots"),
     benchmark:
@@ -112,12 +111,7 @@ rule plot_diagonal:
             allow_missing=True,
         ),
     output:
-        report(
-            f"{FIGURES}/replica-{{replica}}/diagonal.svg",
-            caption=f"{CAPTIONS}/diagonal.rst",
-            category="Search",
-            labels={"what": "FID over a single weight", "replica": "{replica}"},
-        ),
+        f"{FIGURES}/replica-{{replica}}/diagonal.svg",
     log:
         logs("replica-{replica}/plot-diagonal"),
     benchmark:
@@ -137,12 +131,7 @@ rule plot_grid:
     input:
         f"{REPLICA}/selection/{{kimg}}.json",
     output:
-        report(
-            f"{FIGURES}/replica-{{replica}}/grid-{{kimg}}.svg",
-            caption=f"{CAPTIONS}/grid.rst",
-            category="Search",
-            labels={"what": "Grid at {kimg} kimg", "replica": "{replica}"},
-        ),
+        f"{FIGURES}/replica-{{replica}}/grid-{{kimg}}.svg",
     log:
         logs("replica-{replica}/plot-grid-{kimg}"),
     benchmark:
@@ -163,12 +152,7 @@ rule plot_sheet:
         selection=f"{REPLICA}/selection/{{kimg}}.json",
         images=heldout_files("images.npz"),
     output:
-        report(
-            f"{FIGURES}/replica-{{replica}}/sheet-{{kimg}}.png",
-            caption=f"{CAPTIONS}/sheet.rst",
-            category="Images",
-            labels={"what": "Images at {kimg} kimg", "replica": "{replica}"},
-        ),
+        f"{FIGURES}/replica-{{replica}}/sheet-{{kimg}}.png",
     log:
         logs("replica-{replica}/plot-sheet-{kimg}"),
     benchmark:
@@ -180,3 +164,114 @@ rule plot_sheet:
         runtime=5,
     script:
         "../scripts/plot_sheet.py"
+
+
+rule plot_drift:
+    input:
+        f"{REPLICA}/drift.json",
+    output:
+        f"{FIGURES}/replica-{{replica}}/drift.svg",
+    log:
+        logs("replica-{replica}/plot-drift"),
+    benchmark:
+        benchmarks("replica-{replica}/plot-drift")
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    script:
+        "../scripts/plot_drift.py"
+
+
+rule plot_classes:
+    input:
+        f"{REPLICA}/comparison/{{kimg}}.json",
+    output:
+        f"{FIGURES}/replica-{{replica}}/classes-{{kimg}}.svg",
+    log:
+        logs("replica-{replica}/plot-classes-{kimg}"),
+    benchmark:
+        benchmarks("replica-{replica}/plot-classes-{kimg}")
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    script:
+        "../scripts/plot_classes.py"
+
+
+rule plot_neighbours:
+    input:
+        selection=f"{REPLICA}/selection/{{kimg}}.json",
+        images=heldout_files("images.npz"),
+        data=DATA,
+        extractor=EXTRACTOR,
+        reference=REFERENCE,
+    output:
+        f"{FIGURES}/replica-{{replica}}/neighbours-{{kimg}}.png",
+    log:
+        logs("replica-{replica}/plot-neighbours-{kimg}"),
+    benchmark:
+        benchmarks("replica-{replica}/plot-neighbours-{kimg}")
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    script:
+        "../scripts/plot_neighbours.py"
+
+
+rule report:
+    input:
+        summary=f"{RESULTS}/summary.json",
+        tables=rules.table.output,
+        figures=[
+            rules.plot_snapshots.output,
+            expand(rules.plot_diagonal.output, replica=STUDY.replicas),
+            expand(rules.plot_drift.output, replica=0),
+            expand(
+                [
+                    *rules.plot_classes.output,
+                    *rules.plot_sheet.output,
+                    *rules.plot_neighbours.output,
+                    # A grid of one block is a line, which the diagonal shows.
+                    *(rules.plot_grid.output if len(STUDY.blocks) > 1 else []),
+                ],
+                replica=0,
+                kimg=STUDY.snapshots,
+            ),
+        ],
+        checked=[DATA, BASE, EXTRACTOR, REFERENCE],
+        template=workflow.source_path("../report/study.html.j2"),
+        page=workflow.source_path("../report/page.html.j2"),
+    output:
+        page=f"{RESULTS}/report.html",
+        provenance=f"{RESULTS}/provenance.json",
+    log:
+        logs("report"),
+    benchmark:
+        benchmarks("report")
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    params:
+        results=RESULTS,
+        config={key: value for key, value in config.items() if key != "run"},
+        blocks=STUDY.blocks,
+        snapshots=STUDY.snapshots,
+        grid_size=len(STUDY.grid_points),
+        seeds=[
+            [
+                replica,
+                *(STUDY.seeds(images, replica) for images in IMAGE_SETS),
+                STUDY.finetune_seed(replica),
+            ]
+            for replica in STUDY.replicas
+        ],
+    script:
+        "../scripts/report.py"

@@ -52,3 +52,53 @@ rule finetune:
         seed=lambda wildcards: STUDY.finetune_seed(int(wildcards.replica)),
     script:
         "../scripts/finetune.py"
+
+
+# A null study: whatever it finds, self-training has not put it there.
+rule randomise:
+    input:
+        base=BASE,
+        tuned=f"{REPLICA}/finetune/{{kimg}}/model.safetensors",
+    output:
+        f"{REPLICA}/random/{{kimg}}/model.safetensors",
+    log:
+        logs("replica-{replica}/randomise-{kimg}"),
+    benchmark:
+        benchmarks("replica-{replica}/randomise-{kimg}")
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        blocks=block_patterns(config),
+        seed=lambda wildcards: [
+            STUDY.finetune_seed(int(wildcards.replica)),
+            int(wildcards.kimg),
+        ],
+    script:
+        "../scripts/randomise.py"
+
+
+rule drift:
+    input:
+        base=BASE,
+        tuned=lambda wildcards: [
+            snapshot(wildcards.replica, kimg) for kimg in STUDY.snapshots
+        ],
+    output:
+        f"{REPLICA}/drift.json",
+    log:
+        logs("replica-{replica}/drift"),
+    benchmark:
+        benchmarks("replica-{replica}/drift")
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        blocks=block_patterns(config),
+        snapshots=STUDY.snapshots,
+    script:
+        "../scripts/drift.py"

@@ -3,15 +3,15 @@
 import json
 from pathlib import Path
 
+from adaptive_neon.comparison import compare
 from adaptive_neon.files import replacing
 from adaptive_neon.job import job
-from adaptive_neon.summary import compare
 
 with job(snakemake.log[0], snakemake.threads):
     outcome = json.loads(Path(snakemake.input.selection).read_text())
     heldout = {}
     for path in snakemake.input.metrics:
         heldout |= json.loads(Path(path).read_text())
-    entry = compare(int(snakemake.wildcards.kimg), outcome["roles"], outcome["search"], heldout)
+    entry = compare(int(snakemake.wildcards.kimg), heldout=heldout, **outcome)
     with replacing(snakemake.output[0]) as temporary:
         temporary.write_text(json.dumps(entry, indent=1))

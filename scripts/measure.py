@@ -9,12 +9,13 @@ from adaptive_neon.job import job
 from adaptive_neon.measurement import measure, read_reference
 
 with job(snakemake.log[0], snakemake.threads):
-    reference, real_features = read_reference(snakemake.input.reference)
+    params = snakemake.params
+    real = read_reference(snakemake.input.reference)
     extract = load_extractor(snakemake.input.extractor)
     metrics = {}
-    for point in snakemake.params.points:
+    for point in params.points:
         images, _ = read_images(snakemake.input.images, point)
-        metrics[point] = measure(extract, images, reference, snakemake.params.seed_blocks, real_features)
+        metrics[point] = measure(extract, images, real, params.seed_blocks, params.kid_subsets)
         print(point, metrics[point]["fid"])
     with replacing(snakemake.output[0]) as temporary:
         temporary.write_text(json.dumps(metrics, indent=1))

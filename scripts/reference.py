@@ -1,11 +1,11 @@
-"""Features of the real images, and their statistics."""
+"""Features of the real images, their statistics and their neighbourhoods."""
 
 from adaptive_neon.features import load_extractor
 from adaptive_neon.images import read_images
 from adaptive_neon.job import job
-from adaptive_neon.measurement import write_reference
+from adaptive_neon.measurement import real_from, write_reference
 
 with job(snakemake.log[0], snakemake.threads):
-    images, _ = read_images(snakemake.input.data, "images")
+    images, labels = read_images(snakemake.input.data, "images")
     extract = load_extractor(snakemake.input.extractor)
-    write_reference(snakemake.output[0], extract(images))
+    write_reference(snakemake.output[0], real_from(extract(images), labels, snakemake.params.neighbours))

@@ -5,15 +5,20 @@ from pathlib import Path
 
 from adaptive_neon.files import replacing
 from adaptive_neon.job import job
-from adaptive_neon.selection import best_point, best_single_point
+from adaptive_neon.selection import best_point, best_single_point, indistinguishable
 
 with job(snakemake.log[0], snakemake.threads):
     metrics = {}
     for path in snakemake.input:
         metrics |= json.loads(Path(path).read_text())
-    fids = {point: metrics[point]["fid"] for point in snakemake.params.points}
+    points = {point: metrics[point] for point in snakemake.params.points}
+    fids = {point: values["fid"] for point, values in points.items()}
     winners = {"global": best_single_point(fids), "blockwise": best_point(fids)}
-    outcome = {"roles": snakemake.params.roles | winners, "search": metrics}
+    outcome = {
+        "roles": snakemake.params.roles | winners,
+        "indistinguishable": indistinguishable(points, winners["blockwise"]),
+        "search": metrics,
+    }
     with replacing(snakemake.output[0]) as temporary:
         temporary.write_text(json.dumps(outcome, indent=1))
     print(winners)

@@ -10,6 +10,6 @@ from adaptive_neon.summary import summarise
 with job(snakemake.log[0], snakemake.threads):
     params = snakemake.params
     replicas = [[json.loads(Path(path).read_text()) for path in paths] for paths in params.comparisons]
-    summary = summarise(params.experiment, params.features, params.images, replicas)
+    summary = summarise(params.experiment, params.features, params.images, params.seed_blocks, replicas)
     with replacing(snakemake.output[0]) as temporary:
         temporary.write_text(json.dumps(summary, indent=1))

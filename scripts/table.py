@@ -1,16 +1,25 @@
-"""Table 1 as CSV and as Markdown."""
+"""Table 1, all metrics of the snapshot to speak of, and all replicas together: as CSV and as Markdown."""
 
 import csv
 import json
 from pathlib import Path
 
+from adaptive_neon import wording
 from adaptive_neon.files import replacing
 from adaptive_neon.job import job
-from adaptive_neon.summary import TABLE_HEADER, markdown_table, table_rows
 
 with job(snakemake.log[0], snakemake.threads):
-    rows = table_rows(json.loads(Path(snakemake.input[0]).read_text()))
-    with replacing(snakemake.output.csv) as temporary, open(temporary, "w", newline="") as file:
-        csv.writer(file).writerows([TABLE_HEADER, *rows])
-    with replacing(snakemake.output.markdown) as temporary:
-        temporary.write_text(markdown_table(TABLE_HEADER, rows))
+    summary = json.loads(Path(snakemake.input[0]).read_text())
+    tables = {
+        "table1": (wording.TABLE_HEADER, wording.table_rows(summary)),
+        "metrics": (wording.METRICS_HEADER, wording.metrics_rows(summary, wording.headline(summary))),
+    }
+    if "over_replicas" in summary:
+        tables["replicas"] = (wording.REPLICAS_HEADER, wording.replicas_rows(summary))
+    for path in map(Path, snakemake.output):
+        header, rows = tables[path.stem]
+        with replacing(path) as temporary, open(temporary, "w", newline="") as file:
+            if path.suffix == ".csv":
+                csv.writer(file).writerows([header, *rows])
+            else:
+                file.write(wording.markdown_table(header, rows))

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 from adaptive_neon.intervals import (
-    BlockedFid,
+    Blocked,
     Interval,
     delete_one_block_fids,
     delete_one_block_fids_of_features,
@@ -21,7 +21,7 @@ def rng():
 
 def jackknife(statistic, x):
     """The statistic of x and of x without each element: blocks of one."""
-    return BlockedFid(statistic(x), np.array([statistic(np.delete(x, i)) for i in range(len(x))]))
+    return Blocked(statistic(x), np.array([statistic(np.delete(x, i)) for i in range(len(x))]))
 
 
 def test_pseudo_values_of_a_mean_are_the_values(rng):

@@ -6,13 +6,9 @@ from adaptive_neon.metrics import (
     frechet_distance,
     frechet_distance_of_features,
     kernel_distance,
-    manifold_of,
-    nearest,
-    overlap,
     reference_from,
 )
 from scipy.linalg import sqrtm
-from scipy.spatial.distance import cdist
 from torchvision_shim import import_torchvision
 
 import_torchvision()
@@ -186,61 +182,3 @@ def test_kernel_distance_of_float32_features(rng):
     exact_mean, _ = kernel_distance(real, generated, rng, subsets=1)
     mean, _ = kernel_distance(real.astype(np.float32), generated.astype(np.float32), rng, subsets=1)
     assert mean == pytest.approx(exact_mean, rel=1e-4)
-
-
-# Precision and recall, density and coverage
-
-
-def prdc(real, generated, k):
-    """The definitions of Kynkäänniemi et al. 2019 and Naeem et al. 2020, image by image, on whole matrices."""
-    real_radius = np.sort(cdist(real, real), axis=1)[:, k]
-    generated_radius = np.sort(cdist(generated, generated), axis=1)[:, k]
-    distances = cdist(real, generated)
-    return {
-        "precision": np.mean([(distances[:, j] < real_radius).any() for j in range(len(generated))]),
-        "recall": np.mean([(distances[i] < generated_radius).any() for i in range(len(real))]),
-        "density": sum((distances[i] < real_radius[i]).sum() for i in range(len(real))) / (k * len(generated)),
-        "coverage": np.mean([distances[i].min() < real_radius[i] for i in range(len(real))]),
-    }
-
-
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("k", [1, 5])
-def test_overlap_follows_the_definitions(rng, dtype, k, monkeypatch):
-    monkeypatch.setattr("adaptive_neon.metrics.BLOCK_ENTRIES", 1000)  # many blocks, the last one shorter
-    both = features(rng, 357, 8)
-    real, generated = both[:207].astype(dtype), (both[207:] * 0.7).astype(dtype)
-    result = overlap(manifold_of(real, k), manifold_of(generated, k))
-    expected = prdc(real, generated, k)
-    assert 0.1 < expected["recall"] < 0.95
-    for name, value in expected.items():
-        assert getattr(result, name) == pytest.approx(value, rel=1e-12), name
-
-
-def test_overlap_agrees_with_the_prdc_package(rng):
-    package = pytest.importorskip("prdc")
-    real, generated = features(rng, 200, 8), features(rng, 150, 8)
-    expected = package.compute_prdc(real, generated, nearest_k=5)
-    result = overlap(manifold_of(real), manifold_of(generated))
-    for name, value in expected.items():
-        assert getattr(result, name) == pytest.approx(value, rel=1e-12), name
-
-
-def test_recall_by_class():
-    """Two classes on a line; only the first is generated."""
-    real = np.array([[0.0], [1.0], [2.0], [100.0], [101.0], [102.0]])
-    result = overlap(manifold_of(real, k=1), manifold_of(np.array([[0.4], [1.4], [2.4]]), k=1))
-    labels = np.array([0, 0, 0, 1, 1, 1])
-    assert [result.recalled[labels == c].mean() for c in (0, 1)] == [1, 0]
-    assert [result.covered[labels == c].mean() for c in (0, 1)] == [1, 0]
-
-
-def test_nearest_finds_copies_and_neighbours(rng):
-    real = features(rng, 300, 16).astype(np.float32)
-    queries = np.concatenate([real[[7]], features(rng, 5, 16).astype(np.float32)])
-    indices, distances = nearest(queries, real, k=3)
-    expected = cdist(queries, real)
-    np.testing.assert_array_equal(indices, np.argsort(expected, axis=1)[:, :3])
-    np.testing.assert_allclose(distances, np.sort(expected, axis=1)[:, :3], rtol=1e-5)
-    assert indices[0, 0] == 7
-    assert distances[0, 0] == 0

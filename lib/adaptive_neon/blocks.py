@@ -19,7 +19,7 @@ def lowest_resolution(architecture: Mapping) -> int:
 
 
 def assign_blocks(names: Iterable[str], patterns: Mapping[str, str], lowest: int | None = None) -> dict[str, str]:
-    """Map each parameter name to its block.
+    """Map each parameter name to its block, in the order of the blocks.
 
     Args:
         names: parameter (and buffer) names.
@@ -51,4 +51,4 @@ def assign_blocks(names: Iterable[str], patterns: Mapping[str, str], lowest: int
             raise InputError(
                 f"blocks.{block}: {pattern!r} matches no parameter of this network; correct the pattern"
             )
-    return block_of
+    return {name: block for block in patterns for name in block_of if block_of[name] == block}

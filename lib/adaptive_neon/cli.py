@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 from adaptive_neon.errors import InputError
-from adaptive_neon.summary import terminal_lines
 from adaptive_neon.times import stage_times, time_lines
+from adaptive_neon.wording import terminal_lines
 
 
 def show(results: Path) -> None:

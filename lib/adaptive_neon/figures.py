@@ -1,15 +1,17 @@
 """Everything that is drawn. Colours are Okabe and Ito's; markers and dashes tell curves apart without them."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from itertools import product
 from pathlib import Path
 
 import numpy as np
 from matplotlib import colormaps, rc_context
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 from adaptive_neon.files import replacing
 from adaptive_neon.grid import is_single, parse_point
+from adaptive_neon.wording import ROLE_NAMES
 
 BLUE, ORANGE, GREEN, PURPLE, SKY, RED = "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00"
 CURVES = [
@@ -18,12 +20,8 @@ CURVES = [
         (BLUE, RED, GREEN, PURPLE, ORANGE, SKY), "osD^vP", ("-", "--", "-.", ":", "-", "--"), strict=True
     )
 ]
-ROLE_NAMES = {
-    "base": "base",
-    "collapsed": "collapsed",
-    "global": "best single w",
-    "blockwise": "best per block",
-}
+
+OUTLINE = {"edgecolor": RED, "linewidth": 2, "linestyle": "--"}
 
 
 def save_figure(figure: Figure, path: str | Path) -> None:
@@ -33,35 +31,49 @@ def save_figure(figure: Figure, path: str | Path) -> None:
         figure.savefig(temporary, metadata=metadata, dpi=150)
 
 
-def plot_diagonal(curves: Mapping[int, Mapping[str, float | None]]) -> Figure:
-    """FID over a single weight w for all blocks.
+DIAGONAL_PANELS = {
+    "fid_corrected": ("fid_interval", "FID\n(corrected for bias, log scale)"),
+    "precision": ("precision_interval", "precision\n(share of images)"),
+    "recall": ("recall_interval", "recall\n(share of images)"),
+}
+
+
+def plot_diagonal(curves: Mapping[int, Mapping[str, Mapping]]) -> Figure:
+    """FID, precision and recall on the search images over one weight w for all blocks, with 95 % bands.
 
     Args:
-        curves: kimg of self-training → {point name → FID}; points with unequal weights are left out.
+        curves: kimg of self-training → point name → metrics as `comparison.measured` gives them; points with
+            unequal weights are left out.
     """
-    figure = Figure(figsize=(6.4, 4.2), layout="constrained")
-    axes = figure.subplots()
-    for (kimg, fids), style in zip(curves.items(), CURVES * len(curves), strict=False):
-        points = {
-            parse_point(name)[next(iter(parse_point(name)))]: fid
-            for name, fid in fids.items()
-            if _on_diagonal(name, fid)
-        }
-        weights = sorted(points)
-        axes.plot(weights, [points[w] for w in weights], label=f"{kimg} kimg", markersize=5, **style)
-    axes.set_yscale("log")
+    figure = Figure(figsize=(6.4, 7.6), layout="constrained")
+    panels = figure.subplots(len(DIAGONAL_PANELS), sharex=True, height_ratios=(3, 2, 2))
+    for (kimg, metrics), style in zip(curves.items(), CURVES * len(curves), strict=False):
+        points = sorted(
+            (next(iter(parse_point(name).values())), measured)
+            for name, measured in metrics.items()
+            if measured["fid"] is not None and is_single(parse_point(name))
+        )
+        weights = [w for w, _ in points]
+        for axes, (name, (interval, _)) in zip(panels, DIAGONAL_PANELS.items(), strict=True):
+            values = [measured[name] for _, measured in points]
+            axes.plot(weights, values, label=f"{kimg} kimg", markersize=5, **style)
+            bands = np.array([measured[interval] for _, measured in points]).T
+            axes.fill_between(weights, *bands, color=style["color"], alpha=0.2, linewidth=0)
+    for axes, (_, label) in zip(panels, DIAGONAL_PANELS.values(), strict=True):
+        axes.set_ylabel(label)
+        for w in (-1, 0):
+            axes.axvline(w, color="0.6", linewidth=0.8, zorder=0)
+    top = panels[0]
+    values = np.concatenate([line.get_ydata() for line in top.get_lines() if len(line.get_ydata()) > 2])
+    top.set_yscale("log")
+    top.set_ylim(0.8 * values[values > 0].min(), 1.25 * values.max())
+    _plain_log_ticks(top)
     for w, name in ((-1, "collapsed θ_s"), (0, "base θ_r")):
-        axes.axvline(w, color="0.6", linewidth=0.8, zorder=0)
-        axes.annotate(f" {name}", (w, 1), xycoords=("data", "axes fraction"), va="top", color="0.35", fontsize=9)
-    axes.set_xlabel("weight w, the same in all blocks")
-    axes.set_ylabel("FID on the search images (log scale)")
-    _plain_log_ticks(axes)
-    axes.legend(title="self-training", frameon=False)
+        top.annotate(name, (w, 1.02), xycoords=("data", "axes fraction"), ha="center", color="0.35", fontsize=9)
+    panels[-1].set_xlabel("weight w, the same in all blocks (no unit)")
+    handles, labels = top.get_legend_handles_labels()
+    figure.legend(handles, labels, title="self-training", loc="outside lower center", ncols=4, frameon=False)
     return figure
-
-
-def _on_diagonal(name: str, fid: float | None) -> bool:
-    return fid is not None and is_single(parse_point(name))
 
 
 def _plain_log_ticks(axes) -> None:
@@ -73,18 +85,19 @@ def _plain_log_ticks(axes) -> None:
     axes.yaxis.set_minor_formatter(FuncFormatter(lambda value, _: ""))
 
 
-def plot_grid(fids: Mapping[str, float | None]) -> Figure:
+def plot_grid(fids: Mapping[str, float | None], outlined: Collection[str] = ()) -> Figure:
     """The grid as heat maps: first block down, last block across, a panel for each choice of those between.
 
     Args:
         fids: name → FID of every grid point, of two blocks at least; None is a diverged model, left blank.
+        outlined: names of the points that cannot be told from the best.
     """
     points = {name: parse_point(name) for name in fids}
     blocks = list(next(iter(points.values())))
     rows, *between, columns = blocks
     values = {block: sorted({point[block] for point in points.values()}) for block in blocks}
     panels = list(product(*(values[block] for block in between)))
-    figure = Figure(figsize=(2.9 * len(panels) + 1.2, 3.4), layout="constrained")
+    figure = Figure(figsize=(2.9 * len(panels) + 1.2, 3.8), layout="constrained")
     all_axes = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]
     finite = [fid for fid in fids.values() if fid is not None]
     low, high = min(finite), max(finite)
@@ -107,6 +120,8 @@ def plot_grid(fids: Mapping[str, float | None]) -> Figure:
                 axes.annotate(
                     label, (j, i), ha="center", va="center", fontsize=9, color="white" if dark else "black"
                 )
+                if name in outlined:
+                    axes.add_patch(Rectangle((j - 0.46, i - 0.46), 0.92, 0.92, fill=False, **OUTLINE))
         image = axes.imshow(table, cmap=colormaps["cividis_r"], vmin=low, vmax=high, origin="lower")
         axes.set_xticks(range(len(values[columns])), [f"{w:g}" for w in values[columns]])
         axes.set_yticks(range(len(values[rows])), [f"{w:g}" for w in values[rows]])
@@ -114,6 +129,9 @@ def plot_grid(fids: Mapping[str, float | None]) -> Figure:
         axes.set_title(", ".join(f"w of {block} = {w:g}" for block, w in fixed.items()), fontsize=10)
     all_axes[0].set_ylabel(f"w of {rows}")
     figure.colorbar(image, ax=list(all_axes), label="FID on the search images", shrink=0.9)
+    if outlined:
+        outline = Rectangle((0, 0), 1, 1, fill=False, label="cannot be told from the best", **OUTLINE)
+        figure.legend(handles=[outline], loc="outside lower center", frameon=False)
     return figure
 
 
@@ -136,20 +154,124 @@ def plot_sheet(rows: Mapping[str, np.ndarray], columns: int = 16) -> Figure:
 
 
 def plot_snapshots(summary: Mapping) -> Figure:
-    """Held-out FID over the amount of self-training, with 95 % intervals: best single w against best per block."""
-    figure = Figure(figsize=(6.4, 4.2), layout="constrained")
+    """Held-out FID over the amount of self-training, with 95 % intervals: best single w against best per block.
+
+    With several replicas the intervals are those over replicas, and small marks show each one.
+    """
+    figure = Figure(figsize=(6.4, 4.4), layout="constrained")
     axes = figure.subplots()
-    snapshots = summary["snapshots"]
-    axes.axhline(summary["base"]["fid_corrected"], color="0.4", linewidth=1, label="base")
-    spread = 0.01 * max(entry["kimg"] for entry in snapshots)
+    replicas = summary.get("replicas", [summary])
+    spread = 0.012 * max(entry["kimg"] for entry in summary["snapshots"])
+    axes.axhline(summary["base"]["fid_corrected"], color="0.4", linewidth=1, label="base θ_r")
     for role, style, shift in (("global", CURVES[0], -spread), ("blockwise", CURVES[1], spread)):
-        entries = [(entry["kimg"] + shift, entry[role]) for entry in snapshots if entry[role]["fid"] is not None]
-        fids = [entry["fid_corrected"] for _, entry in entries]
-        bars = np.array([entry["fid_interval"] for _, entry in entries]).T - fids
-        axes.errorbar([x for x, _ in entries], fids, np.abs(bars), capsize=3, label=ROLE_NAMES[role], **style)
-    axes.set_xticks([entry["kimg"] for entry in snapshots])
-    axes.set_ylim(0, 1.1 * axes.get_ylim()[1])
+        if len(replicas) > 1:
+            entries = [(over["kimg"], over[role]["fid"]) for over in summary["over_replicas"]]
+            entries = [(kimg, fid["fid_corrected"], fid["interval"]) for kimg, fid in entries if fid]
+        else:
+            entries = [(entry["kimg"], entry[role]) for entry in summary["snapshots"]]
+            entries = [(k, e["fid_corrected"], e["fid_interval"]) for k, e in entries if e["fid"] is not None]
+        if not entries:
+            continue
+        kimg, fids, intervals = map(np.array, zip(*entries, strict=True))
+        bars = np.abs(intervals.T - fids)
+        axes.errorbar(kimg + shift, fids, bars, capsize=3, label=ROLE_NAMES[role], **style)
+        for replica in replicas if len(replicas) > 1 else []:
+            found = [(e["kimg"], e[role]) for e in replica["snapshots"] if e[role]["fid"] is not None]
+            axes.scatter(
+                [k + 2.2 * shift for k, _ in found],
+                [model["fid_corrected"] for _, model in found],
+                s=12,
+                facecolor="none",
+                edgecolor=style["color"],
+                marker=style["marker"],
+            )
+    axes.set_xticks([entry["kimg"] for entry in summary["snapshots"]])
+    axes.set_ylim(min(0, axes.get_ylim()[0]), axes.get_ylim()[1])
     axes.set_xlabel("self-training, kimg (thousands of images)")
-    axes.set_ylabel("FID on the held-out images, corrected for bias")
-    axes.legend(frameon=False)
+    axes.set_ylabel("FID on the held-out images,\ncorrected for bias (no unit)")
+    figure.legend(loc="outside lower center", ncols=3, frameon=False)
+    return figure
+
+
+def plot_drift(rows: Sequence[Mapping]) -> Figure:
+    """Length of the drift θ_s − θ_r by block and snapshot, and how straight it is.
+
+    Args:
+        rows: as `drift.describe` gives them.
+    """
+    figure = Figure(figsize=(8.4, 3.8), layout="constrained")
+    length, straight = figure.subplots(1, 2)
+    for block, style in zip(rows[0]["norm"], CURVES * len(rows[0]["norm"]), strict=False):
+        kimg = [row["kimg"] for row in rows]
+        length.plot(kimg, [100 * row["relative"][block] for row in rows], label=block, **style)
+        for key, name in (("cosine", "with the drift before"), ("step_cosine", "of the step since")):
+            found = [(row["kimg"], row[key][block]) for row in rows[1:] if row[key][block] is not None]
+            hollow = {"markerfacecolor": "none"} if key == "step_cosine" else {}
+            label = f"{block}, {name}"
+            straight.plot(*zip(*found, strict=True) if found else ([], []), label=label, **style | hollow)
+    for axes in (length, straight):
+        axes.set_xticks([row["kimg"] for row in rows])
+        axes.set_xlabel("self-training, kimg (thousands of images)")
+    length.set_ylim(bottom=0)
+    length.set_ylabel("norm of θ_s − θ_r (% of the norm of θ_r)")
+    length.legend(title="block", frameon=False)
+    straight.set_ylim(min(-0.05, straight.get_ylim()[0]), 1.05)
+    straight.axhline(1, color="0.6", linewidth=0.8, zorder=0)
+    straight.set_ylabel("cosine (no unit); 1 is a straight line")
+    straight.set_xlim(length.get_xlim())
+    if len(rows) > 1:
+        straight.legend(fontsize=8, frameon=False, loc="best")
+    return figure
+
+
+def plot_classes(models: Mapping[str, Mapping]) -> Figure:
+    """Recall of each class of real images, with 95 % intervals: which modes the models reach.
+
+    Args:
+        models: role → metrics as `comparison.measured` gives them.
+    """
+    figure = Figure(figsize=(7.4, 4), layout="constrained")
+    axes = figure.subplots()
+    models = {role: model for role, model in models.items() if model["fid"] is not None}
+    for i, ((role, model), style) in enumerate(zip(models.items(), CURVES, strict=False)):
+        recall = np.array(model["recall_by_class"])
+        bars = np.abs(np.array(model["recall_by_class_interval"]).T - recall)
+        x = np.arange(len(recall)) + 0.16 * (i - (len(models) - 1) / 2)
+        axes.errorbar(x, recall, bars, capsize=2, label=ROLE_NAMES[role], **style | {"linestyle": "none"})
+    axes.set_xticks(range(len(recall)))
+    axes.set_ylim(0, 1.02)
+    axes.set_xlabel("class of the real images")
+    axes.set_ylabel("recall on the held-out images (share)")
+    figure.legend(loc="outside lower center", ncols=len(models), frameon=False)
+    return figure
+
+
+def plot_neighbours(
+    images: np.ndarray, neighbours: np.ndarray, distances: np.ndarray, medians: Mapping[str, float]
+) -> Figure:
+    """Generated images, and below each its nearest real ones with their distances.
+
+    Args:
+        images: uint8 [N, H, W, C], none of a diverged model.
+        neighbours: uint8 [N, k, H, W, C], the nearest first.
+        distances: [N, k] in feature space.
+        medians: kind of image → median distance of many such images to the nearest other real one.
+    """
+    count, k = distances.shape
+    if not count:
+        return plot_sheet({"diverged": images})
+    figure = Figure(figsize=(0.7 * count + 1, 0.95 * (k + 1)), layout="constrained")
+    panels = figure.subplots(k + 1, count, squeeze=False)
+    for row, name in enumerate(["generated", "nearest real"] + [f"{i}. nearest" for i in range(2, k + 1)]):
+        panels[row, 0].set_ylabel(name, rotation=0, ha="right", va="center", fontsize=9)
+        for column in range(count):
+            image = neighbours[column, row - 1] if row else images[column]
+            panels[row, column].imshow(image.squeeze(), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+            if row:
+                panels[row, column].set_xlabel(f"{distances[column, row - 1]:.3g}", fontsize=7, labelpad=1)
+    for axes in panels.flat:
+        axes.set(xticks=[], yticks=[])
+        axes.spines[:].set_visible(False)
+    text = ", ".join(f"{kind} images {median:.3g}" for kind, median in medians.items())
+    figure.suptitle(f"median distance to the nearest other real image: {text}", fontsize=9)
     return figure

@@ -15,6 +15,8 @@ from scipy.special import stdtrit
 
 from adaptive_neon.metrics import GramDistance, Moments, Reference, frechet_distance
 
+LEVEL = 0.95
+
 
 class Interval(NamedTuple):
     """An estimate, and the interval around it at some level of confidence."""
@@ -25,8 +27,8 @@ class Interval(NamedTuple):
 
 
 @dataclass(frozen=True)
-class BlockedFid:
-    """FID of n images, and of the same without each of K blocks of equal size."""
+class Blocked:
+    """A metric of n images, and of the same without each of K blocks of equal size."""
 
     full: float
     without: np.ndarray  # [K]
@@ -38,18 +40,16 @@ class BlockedFid:
         return blocks * self.full - (blocks - 1) * self.without
 
 
-def delete_one_block_fids(reference: Reference, blocks: Sequence[Moments]) -> BlockedFid | None:
+def delete_one_block_fids(reference: Reference, blocks: Sequence[Moments]) -> Blocked | None:
     """FID of all K blocks together and without each, from the moments of each block; None if one diverged."""
     total = sum(blocks[1:], start=blocks[0])
     full = frechet_distance(reference, total)
     if full is None:
         return None
-    return BlockedFid(full, np.array([frechet_distance(reference, total - block) for block in blocks]))
+    return Blocked(full, np.array([frechet_distance(reference, total - block) for block in blocks]))
 
 
-def delete_one_block_fids_of_features(
-    reference: Reference, features: np.ndarray, blocks: int
-) -> BlockedFid | None:
+def delete_one_block_fids_of_features(reference: Reference, features: np.ndarray, blocks: int) -> Blocked | None:
     """The same from features [N, D] in the order of their seeds, cut into K = `blocks` runs of seeds.
 
     With fewer images than features all K + 1 distances come from one N × N Gram matrix.
@@ -61,19 +61,47 @@ def delete_one_block_fids_of_features(
     if full is None:
         return None
     block_of = np.repeat(np.arange(blocks), [len(part) for part in np.array_split(features, blocks)])
-    return BlockedFid(full, np.array([distance(block_of != block) for block in range(blocks)]))
+    return Blocked(full, np.array([distance(block_of != block) for block in range(blocks)]))
 
 
-def mean_interval(values: np.ndarray, level: float = 0.95) -> Interval:
-    """Student's interval for the mean of R ≥ 2 independent values, with R − 1 degrees of freedom."""
-    mean = float(np.mean(values))
-    half = stdtrit(len(values) - 1, (1 + level) / 2) * np.std(values, ddof=1) / np.sqrt(len(values))
-    return Interval(mean, float(mean - half), float(mean + half))
+def mean_interval(values: np.ndarray) -> Interval:
+    """Student's 95 % interval for the mean of R ≥ 2 independent values, with R − 1 degrees of freedom."""
+    return _student(np.mean(values), _standard_error(values), len(values) - 1)
 
 
-def difference(a: BlockedFid, b: BlockedFid, level: float = 0.95) -> Interval:
-    """Paired interval for a − b, both corrected for bias; the blocks of a and b are of the same seeds."""
-    return mean_interval(a.pseudo_values - b.pseudo_values, level)
+def corrected_interval(metric: Blocked) -> Interval:
+    """Around the metric corrected for bias a/n: what a FID tends to with more images."""
+    return mean_interval(metric.pseudo_values)
+
+
+def plain_interval(metric: Blocked) -> Interval:
+    """Around the metric as it is: for a share such as precision, whose bias is not a/n, or none."""
+    values = metric.pseudo_values
+    return _student(metric.full, _standard_error(values), len(values) - 1)
+
+
+def paired_difference(a: Blocked, b: Blocked) -> Interval:
+    """a − b, both corrected for bias; the blocks of a and b are of the same seeds."""
+    return mean_interval(a.pseudo_values - b.pseudo_values)
+
+
+def unpaired_difference(a: Blocked, b: Blocked) -> Interval:
+    """a − b, both corrected for bias, of different seeds and blocks (Welch's degrees of freedom)."""
+    values = a.pseudo_values, b.pseudo_values
+    squares = np.array([_standard_error(v) ** 2 for v in values])
+    freedom = squares.sum() ** 2 / (squares**2 / [len(v) - 1 for v in values]).sum() if squares.any() else 1
+    return _student(np.mean(values[0]) - np.mean(values[1]), np.sqrt(squares.sum()), freedom)
+
+
+def mean_within(intervals: Sequence[Interval], blocks: int) -> Interval:
+    """The mean of R estimates, as sure as their own intervals over K = `blocks` blocks make it.
+
+    It holds these R self-trainings as they are: with other ones the mean moves, see `mean_interval`.
+    """
+    errors = np.array([(high - low) / 2 for _, low, high in intervals]) / _quantile(blocks - 1)
+    replicas = len(intervals)
+    mean = np.mean([interval.estimate for interval in intervals])
+    return _student(mean, np.sqrt((errors**2).sum()) / replicas, replicas * (blocks - 1))
 
 
 def wider(a: Interval, b: Interval) -> Interval:
@@ -82,9 +110,22 @@ def wider(a: Interval, b: Interval) -> Interval:
 
 
 def verdict(gain: Interval) -> str:
-    """What an interval of FID global − FID blockwise says of the blockwise model."""
+    """What the interval of FID(one model) − FID(another) says of the other: it is better if its FID is lower."""
     if gain.low > 0:
         return "better"
     if gain.high < 0:
         return "worse"
     return "not distinguishable"
+
+
+def _standard_error(values: np.ndarray) -> float:
+    return np.std(values, ddof=1) / np.sqrt(len(values))
+
+
+def _student(estimate: float, error: float, freedom: float) -> Interval:
+    half = _quantile(freedom) * error
+    return Interval(float(estimate), float(estimate - half), float(estimate + half))
+
+
+def _quantile(freedom: float) -> float:
+    return stdtrit(freedom, (1 + LEVEL) / 2)

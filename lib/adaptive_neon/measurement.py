@@ -1,6 +1,7 @@
 """Metrics of one set of generated images, as they stand in metrics.json; the reference's file."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -8,67 +9,96 @@ import numpy as np
 
 from adaptive_neon.errors import InputError
 from adaptive_neon.files import replacing
-from adaptive_neon.intervals import delete_one_block_fids
-from adaptive_neon.metrics import Moments, Reference, manifold_of, overlap, reference_from
+from adaptive_neon.intervals import Blocked, delete_one_block_fids_of_features
+from adaptive_neon.manifolds import Manifold, Overlap, delete_one_block_overlaps, manifold_of
+from adaptive_neon.metrics import Moments, Reference, kernel_distance, reference_from
 
 Extractor = Callable[[np.ndarray], np.ndarray]  # images uint8 [N, H, W, C] → features float32 [N, D]
 
-BATCH = 500  # images whose features are in memory at a time
+BATCH = 500  # images whose features are extracted at a time
+SHARES = ("precision", "recall", "density", "coverage")
 
 
-def write_reference(path: str | Path, features: np.ndarray) -> None:
-    """Write the features [N, D] of the real images and their statistics."""
+@dataclass(frozen=True)
+class Real:
+    """What generated images are compared with: statistics, features with their neighbourhoods, classes [N]."""
+
+    statistics: Reference
+    manifold: Manifold
+    labels: np.ndarray
+
+
+def real_from(features: np.ndarray, labels: np.ndarray, neighbours: int) -> Real:
+    """Prepare the features [N, D] of the real images; k = `neighbours` ≥ 1."""
     moments = Moments(features)
-    reference = reference_from(moments.mean, moments.covariance)
+    return Real(reference_from(moments.mean, moments.covariance), manifold_of(features, neighbours), labels)
+
+
+def write_reference(path: str | Path, real: Real) -> None:
+    """Write what `measure` needs of the real images."""
     with replacing(path) as temporary:
-        np.savez(temporary, features=features, **vars(reference))
+        np.savez(temporary, labels=real.labels, **vars(real.statistics), **vars(real.manifold))
 
 
-def read_reference(path: str | Path) -> tuple[Reference, np.ndarray]:
-    """The statistics and the features that `write_reference` wrote."""
+def read_reference(path: str | Path) -> Real:
+    """What `write_reference` wrote.
+
+    Raises:
+        InputError: not such a file.
+    """
     try:
         with np.load(path, allow_pickle=False) as file:
-            return Reference(file["mean"], file["covariance"], file["root"]), file["features"]
+            return Real(
+                Reference(file["mean"], file["covariance"], file["root"]),
+                Manifold(file["features"], file["radii"], int(file["k"])),
+                file["labels"],
+            )
     except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
         raise InputError(f"{path}: not a readable reference ({error}); remove it and make it again") from None
 
 
 def measure(
-    extract: Extractor,
-    images: np.ndarray,
-    reference: Reference,
-    seed_blocks: int,
-    real_features: np.ndarray | None = None,
-    neighbours: int = 5,
+    extract: Extractor, images: np.ndarray, real: Real, seed_blocks: int, kid_subsets: int = 0, seed: int = 0
 ) -> dict:
-    """FID with its jackknife replicates; precision and recall if `real_features` are given.
+    """All metrics of a set of images, and the same without each block of seeds.
 
     Args:
         images: uint8 [N, H, W, C] in the order of their seeds; empty if the model diverged.
         seed_blocks: K; N must be a multiple. Block i holds the i-th N/K seeds.
+        kid_subsets: on how many random subsets KID is measured; 0 for no KID.
+        seed: of the choice of the subsets.
 
     Returns:
-        `fid`, `fid_without_block` [K], and maybe `precision`, `recall`. A model that diverged gives
-        `fid` None and `diverged` True alone.
+        `fid`, `precision`, `recall`, `density`, `coverage`, `recall_by_class` (in the order of the classes), and
+        in `without_block` a list of K for each of these; maybe `kid` and `kid_deviation`, which is over subsets.
+        A model that diverged gives `fid` None and `diverged` True alone.
     """
     diverged = {"fid": None, "diverged": True}
     if not len(images):
         return diverged
-    blocks, features = [], []
-    for block in np.split(images, seed_blocks):
-        blocks.append(Moments())
-        for start in range(0, len(block), BATCH):
-            batch = extract(block[start : start + BATCH])
-            blocks[-1].update(batch)
-            if real_features is not None:
-                features.append(batch)
-    fids = delete_one_block_fids(reference, blocks)
+    features = np.concatenate([extract(images[i : i + BATCH]) for i in range(0, len(images), BATCH)])
+    fids = delete_one_block_fids_of_features(real.statistics, features, seed_blocks)
     if fids is None:
         return diverged
-    metrics = {"fid": fids.full, "fid_without_block": [float(fid) for fid in fids.without]}
-    if real_features is not None:
-        overlapping = overlap(
-            manifold_of(real_features, neighbours), manifold_of(np.concatenate(features), neighbours)
+    full, without = delete_one_block_overlaps(real.manifold, features, seed_blocks)
+    shares = [_shares(overlap, real.labels) for overlap in (full, *without)]
+    metrics = {"fid": fids.full} | shares[0]
+    metrics["without_block"] = {"fid": fids.without.tolist()} | {
+        name: [share[name] for share in shares[1:]] for name in shares[0]
+    }
+    if kid_subsets:
+        rng = np.random.default_rng(seed)
+        metrics["kid"], metrics["kid_deviation"] = kernel_distance(
+            real.manifold.features, features, rng, kid_subsets
         )
-        metrics |= {"precision": overlapping.precision, "recall": overlapping.recall}
     return metrics
+
+
+def blocked(metrics: Mapping, name: str) -> Blocked:
+    """One metric of `measure` with its values without each block of seeds."""
+    return Blocked(metrics[name], np.array(metrics["without_block"][name]))
+
+
+def _shares(overlap: Overlap, labels: np.ndarray) -> dict:
+    by_class = [float(overlap.recalled[labels == label].mean()) for label in np.unique(labels)]
+    return {name: getattr(overlap, name) for name in SHARES} | {"recall_by_class": by_class}

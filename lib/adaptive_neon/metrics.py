@@ -1,17 +1,14 @@
-"""How far generated images are from real ones: distances between two sets of features.
+"""How far generated images are from real ones: the Fréchet distance (FID) and the kernel distance (KID).
 
-Features are [N, D], one row an image. Means, covariances and kernel sums are float64; products of features
-(distances, kernels) are taken in the type of the features.
+Features are [N, D], one row an image. Means, covariances and kernel sums are float64; products of features are
+taken in the type of the features.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.linalg import eigh, eigvalsh, qr
 from scipy.linalg.lapack import dsygst
-
-BLOCK_ENTRIES = 1 << 25  # of a distance matrix that are in memory at a time: 128 MB in float32
 
 
 class Moments:
@@ -183,98 +180,3 @@ def _mmd(x: np.ndarray, y: np.ndarray) -> float:
 def _kernel(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     base = (x @ y.T).astype(np.float64) / x.shape[1] + 1
     return base * base * base  # many times faster than ** 3
-
-
-@dataclass(frozen=True)
-class Manifold:
-    """An estimate of the region that a set of images fills: a ball around each, as far as its k-th neighbour.
-
-    Improved precision and recall (Kynkäänniemi et al. 2019, eq. 1).
-    """
-
-    features: np.ndarray  # [N, D]
-    radii: np.ndarray  # [N], squared
-    k: int
-
-
-def manifold_of(features: np.ndarray, k: int = 5) -> Manifold:
-    """The k-nearest-neighbour manifold of features [N, D], N > k. No N × N matrix is formed."""
-    radii = [
-        np.partition(block, k, axis=1)[:, k]  # the nearest, at 0, is the image itself
-        for _, block in _squared_distances(features, features)
-    ]
-    return Manifold(features, np.concatenate(radii), k)
-
-
-@dataclass(frozen=True)
-class Overlap:
-    """How the manifolds of N real and M generated images overlap: one entry an image, to average or to group.
-
-    Precision and recall are those of Kynkäänniemi et al. 2019 (eqs. 2, 3), density and coverage those of
-    Naeem et al. 2020 (eqs. 5, 6).
-    """
-
-    balls: np.ndarray  # [M] number of real balls that each generated image lies in
-    recalled: np.ndarray  # [N] whether each real image lies in the generated manifold
-    covered: np.ndarray  # [N] whether each real ball holds a generated image
-    k: int
-
-    @property
-    def precision(self) -> float:
-        """Share of the generated images that lie in the real manifold."""
-        return float((self.balls > 0).mean())
-
-    @property
-    def recall(self) -> float:
-        """Share of the real images that lie in the generated manifold."""
-        return float(self.recalled.mean())
-
-    @property
-    def density(self) -> float:
-        """Mean number of real balls that a generated image lies in, over k."""
-        return float(self.balls.mean() / self.k)
-
-    @property
-    def coverage(self) -> float:
-        """Share of the real balls that hold a generated image."""
-        return float(self.covered.mean())
-
-
-def overlap(real: Manifold, generated: Manifold) -> Overlap:
-    """Compare two manifolds with the same k. No N × M matrix is formed."""
-    balls = np.zeros(len(generated.features), dtype=np.int64)
-    recalled, covered = np.zeros((2, len(real.features)), dtype=bool)
-    for rows, distances in _squared_distances(real.features, generated.features):
-        in_real = distances < real.radii[rows, None]
-        balls += in_real.sum(axis=0)
-        covered[rows] = in_real.any(axis=1)
-        recalled[rows] = (distances < generated.radii).any(axis=1)
-    return Overlap(balls, recalled, covered, real.k)
-
-
-def nearest(queries: np.ndarray, features: np.ndarray, k: int = 1) -> tuple[np.ndarray, np.ndarray]:
-    """Indices and distances, both [M, k], of the k features [N, D] nearest to each query [M, D], in order."""
-    indices, distances = [], []
-    for rows, block in _squared_distances(queries, features):
-        index = np.argsort(block, axis=1)[:, :k]
-        indices.append(index)
-        distances.append(np.linalg.norm(queries[rows, None] - features[index], axis=2))
-    return np.concatenate(indices), np.concatenate(distances)
-
-
-def _squared_distances(x: np.ndarray, y: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
-    """Squared distances from a few rows of x to all of y at a time: the rows, and their block of the matrix.
-
-    |x|² + |y|² − 2x·y, after both are moved to the mean of y: that keeps float32 exact enough.
-    """
-    centre = y.mean(axis=0)
-    y = y - centre
-    y_norms = np.einsum("ij,ij->i", y, y)
-    step = max(1, BLOCK_ENTRIES // len(y))
-    for start in range(0, len(x), step):
-        rows = slice(start, min(start + step, len(x)))
-        block = x[rows] - centre
-        squared = -2 * block @ y.T
-        squared += np.einsum("ij,ij->i", block, block)[:, None]
-        squared += y_norms
-        yield rows, squared.clip(min=0, out=squared)

@@ -1,9 +1,11 @@
-"""The winners of a search."""
+"""The winners of a search, and what cannot be told from them."""
 
 from collections.abc import Mapping
 
 from adaptive_neon.errors import InputError
 from adaptive_neon.grid import is_single, parse_point
+from adaptive_neon.intervals import paired_difference
+from adaptive_neon.measurement import blocked
 
 
 def best_point(fids: Mapping[str, float | None]) -> str:
@@ -20,3 +22,17 @@ def best_point(fids: Mapping[str, float | None]) -> str:
 def best_single_point(fids: Mapping[str, float | None]) -> str:
     """The best of the points with one w for all blocks."""
     return best_point({name: fid for name, fid in fids.items() if is_single(parse_point(name))})
+
+
+def indistinguishable(metrics: Mapping[str, Mapping], best: str) -> list[str]:
+    """The points whose paired interval of FID(point) − FID(best) contains 0, the best among them.
+
+    The best was chosen by the same images, so the set is, if anything, too small.
+    """
+    names = []
+    for name, point in metrics.items():
+        if point["fid"] is not None:
+            interval = paired_difference(blocked(point, "fid"), blocked(metrics[best], "fid"))
+            if interval.low <= 0 <= interval.high:
+                names.append(name)
+    return names

@@ -1,0 +1,19 @@
+"""How far and how straight self-training moved the parameters of each block."""
+
+import json
+
+from adaptive_neon.blocks import assign_blocks, lowest_resolution
+from adaptive_neon.checkpoints import read_checkpoint
+from adaptive_neon.drift import describe
+from adaptive_neon.files import replacing
+from adaptive_neon.job import job
+
+with job(snakemake.log[0], snakemake.threads):
+    base = read_checkpoint(snakemake.input.base)
+    block_of = assign_blocks(base.tensors, snakemake.params.blocks, lowest_resolution(base.architecture))
+    snapshots = {
+        kimg: read_checkpoint(path).tensors
+        for kimg, path in zip(snakemake.params.snapshots, snakemake.input.tuned, strict=True)
+    }
+    with replacing(snakemake.output[0]) as temporary:
+        temporary.write_text(json.dumps(describe(base.tensors, snapshots, block_of), indent=1))

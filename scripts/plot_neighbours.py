@@ -1,0 +1,29 @@
+"""Some images of the best model per block, and the real images nearest to each."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+from adaptive_neon.features import load_extractor
+from adaptive_neon.figures import plot_neighbours, save_figure
+from adaptive_neon.images import read_images
+from adaptive_neon.job import job
+from adaptive_neon.manifolds import nearest
+from adaptive_neon.measurement import read_reference
+
+with job(snakemake.log[0], snakemake.threads):
+    roles = json.loads(Path(snakemake.input.selection).read_text())["roles"]
+    path = snakemake.input.images[list(roles).index("blockwise")]
+    images, _ = read_images(path, roles["blockwise"])
+    real_images, _ = read_images(snakemake.input.data, "images")
+    real = read_reference(snakemake.input.reference).manifold.features
+    extract = load_extractor(snakemake.input.extractor)
+    indices, distances = nearest(extract(images[:500]), real, k=3)
+    _, among_real = nearest(real[:500], real, k=2)
+    figure = plot_neighbours(
+        images[:12],
+        real_images[indices[:12]],
+        distances[:12],
+        {"generated": np.median(distances[:, 0]), "real": np.median(among_real[:, 1])},
+    )
+    save_figure(figure, snakemake.output[0])

@@ -1,0 +1,42 @@
+"""The report: one page with the answer, tables, figures and how it was made."""
+
+import json
+from pathlib import Path
+
+import yaml
+from adaptive_neon.files import replacing
+from adaptive_neon.job import job
+from adaptive_neon.provenance import checksums, machine, versions
+from adaptive_neon.report import write_report
+from adaptive_neon.times import stage_times
+from adaptive_neon.wording import ROLE_NAMES, answer, headline
+
+with job(snakemake.log[0], snakemake.threads):
+    params = snakemake.params
+    summary = json.loads(Path(snakemake.input.summary).read_text())
+    provenance = {
+        "machine": machine(),
+        "versions": versions(),
+        "seeds": params.seeds,
+        "times": {stage: vars(time) for stage, time in stage_times(params.results).items()},
+        "checksums": checksums(snakemake.input.checked),
+        "config": params.config,
+    }
+    with replacing(snakemake.output.provenance) as temporary:
+        temporary.write_text(json.dumps(provenance, indent=1))
+    context = {
+        "summary": summary,
+        "answer": answer(summary),
+        "headline": headline(summary),
+        "provenance": provenance,
+        "config": params.config,
+        "config_text": yaml.safe_dump(params.config, sort_keys=False),
+        "results": params.results,
+        "blocks": params.blocks,
+        "snapshots": params.snapshots,
+        "replicas": [row[0] for row in params.seeds],
+        "grid_size": params.grid_size,
+        "classes": len(summary["base"].get("recall_by_class", [])),
+        "role_names": ROLE_NAMES,
+    }
+    write_report(snakemake.output.page, snakemake.input.template, params.results, context)
