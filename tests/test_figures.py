@@ -1,9 +1,21 @@
 import numpy as np
 import pytest
-from adaptive_neon.figures import plot_diagonal, plot_grid, plot_sheet, plot_snapshots, save_figure
+from adaptive_neon.comparison import measured
+from adaptive_neon.figures import (
+    plot_classes,
+    plot_diagonal,
+    plot_drift,
+    plot_grid,
+    plot_neighbours,
+    plot_sheet,
+    plot_snapshots,
+    save_figure,
+)
 from adaptive_neon.grid import grid, point_name
 from matplotlib.image import AxesImage, imread
+from matplotlib.patches import Rectangle
 from matplotlib.text import Text
+from study_entries import DIVERGED, entry, metrics, study
 
 WEIGHTS = [0.5, 1.0, 1.5]
 
@@ -15,16 +27,21 @@ def texts(figure):
 
 
 def legend(figure):
-    return [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+    return [text.get_text() for legend in figure.legends for text in legend.get_texts()]
+
+
+def at(fid, recall=0.5):
+    """Metrics whose corrected FID is 0.1 below `fid`, with a standard error of 0.01."""
+    return measured(metrics(fid, (fid + 0.09, fid + 0.11), recall=(recall, (recall, recall))))
 
 
 @pytest.fixture
 def curves():
-    """FIDs of two snapshots over a single weight, among points with unequal weights; one model diverged."""
-    shared = {"enc~-1.0_dec~-1.0": 9.0, "enc~0.0_dec~0.0": 4.0, "enc~1.0_dec~0.5": 0.1}
+    """Metrics of two snapshots over a single weight, among points with unequal weights; one model diverged."""
+    shared = {"enc~-1.0_dec~-1.0": at(9.0), "enc~0.0_dec~0.0": at(4.0), "enc~1.0_dec~0.5": at(0.1)}
     return {
-        12: {"enc~1.0_dec~1.0": 3.0, **shared, "enc~2.0_dec~2.0": None},
-        25: {**shared, "enc~1.0_dec~1.0": 2.5, "enc~2.0_dec~2.0": 50.0},
+        12: {"enc~1.0_dec~1.0": at(3.0, 0.75), **shared, "enc~2.0_dec~2.0": DIVERGED},
+        25: {**shared, "enc~1.0_dec~1.0": at(2.5), "enc~2.0_dec~2.0": at(50.0)},
     }
 
 
@@ -40,17 +57,7 @@ def fids():
 
 @pytest.fixture
 def summary():
-    def model(fid):
-        return {"fid": fid, "fid_corrected": fid - 0.1, "fid_interval": [fid - 0.3, fid + 0.2]}
-
-    diverged = {"fid": None, "diverged": True}
-    return {
-        "base": model(4.0),
-        "snapshots": [
-            {"kimg": 12, "global": model(3.0), "blockwise": model(2.5)},
-            {"kimg": 25, "global": model(2.0), "blockwise": diverged},
-        ],
-    }
+    return study(entry(12), entry(25, blockwise=DIVERGED))
 
 
 @pytest.fixture
@@ -68,19 +75,23 @@ def rows():
 
 def test_diagonal(curves):
     figure = plot_diagonal(curves)
-    axes = figure.axes[0]
-    lines = {line.get_label(): line for line in axes.get_lines() if not line.get_label().startswith("_")}
-    assert lines["12 kimg"].get_xydata().tolist() == [[-1, 9], [0, 4], [1, 3]]
-    assert lines["25 kimg"].get_xydata().tolist() == [[-1, 9], [0, 4], [1, 2.5], [2, 50]]
-    assert axes.get_yscale() == "log"
-    assert {"collapsed θ_s", "base θ_r", "weight w, the same in all blocks", "self-training"} < set(texts(figure))
-    assert any("FID" in text for text in texts(figure))
+    fid, precision, recall = figure.axes
+    lines = {line.get_label(): line for line in fid.get_lines() if not line.get_label().startswith("_")}
+    assert lines["12 kimg"].get_xydata() == pytest.approx(np.array([[-1, 8.9], [0, 3.9], [1, 2.9]]))
+    assert lines["25 kimg"].get_xydata() == pytest.approx(np.array([[-1, 8.9], [0, 3.9], [1, 2.4], [2, 49.9]]))
+    assert recall.get_lines()[0].get_ydata().tolist() == [0.5, 0.5, 0.75]
+    assert precision.get_lines()[0].get_ydata().tolist() == [0.5, 0.5, 0.5]
+    assert fid.get_yscale() == "log"
+    assert {"collapsed θ_s", "base θ_r", "weight w, the same in all blocks (no unit)"} < set(texts(figure))
+    band = fid.collections[0].get_paths()[0].vertices
+    half = 0.01 * 12.706204736432095
+    assert band[band[:, 0] == 0][:, 1] == pytest.approx([3.9 - half, 3.9 + half])
 
 
 def test_curves_differ_without_colour(curves):
     """For those who can't tell colours apart."""
     many = {kimg: curves[25] for kimg in range(6)}
-    lines = plot_diagonal(many).axes[0].get_legend().get_lines()
+    lines = plot_diagonal(many).legends[0].get_lines()
     assert len(lines) == 6
     assert len({line.get_marker() for line in lines}) == 6
     assert len({line.get_color() for line in lines}) == 6
@@ -122,6 +133,17 @@ def test_a_diverged_point_is_left_blank(fids):
     assert [np.argwhere(np.ma.getmaskarray(table)).tolist() for table in tables] == [[], [[0, 2]], []]
 
 
+def test_what_cannot_be_told_from_the_best_is_outlined(fids):
+    assert not plot_grid(fids).legends
+    figure = plot_grid(fids, ["enc~1.5_mid~0.5_dec~1.0", "enc~1.0_mid~1.5_dec~0.5"])
+    panels = [axes for axes in figure.axes if axes.get_title()]
+    outlines = [
+        [patch.get_center() for patch in axes.findobj(Rectangle) if not patch.get_fill()] for axes in panels
+    ]
+    assert [[tuple(np.round(centre)) for centre in panel] for panel in outlines] == [[(1, 2)], [], [(0, 1)]]
+    assert legend(figure) == ["cannot be told from the best"]
+
+
 def test_one_model_that_is_best_in_both_ways():
     figure = plot_grid({"enc~0.5_dec~0.5": 1.0, "enc~0.5_dec~1.0": 2.0, "enc~1.0_dec~0.5": None})
     assert [text for text in texts(figure) if "best" in text] == ["1\nbest"]
@@ -150,20 +172,79 @@ def test_sheet_of_colour_images():
 def test_snapshots(summary):
     figure = plot_snapshots(summary)
     axes = figure.axes[0]
-    assert set(legend(figure)) == {"base", "best single w", "best per block"}
+    assert set(legend(figure)) == {"base θ_r", "best single w", "best per block"}
     assert axes.get_xticks().tolist() == [12, 25]
-    assert axes.get_ylim()[0] == 0
     single, blockwise = (container.lines for container in axes.containers)
-    assert single[0].get_ydata() == pytest.approx([2.9, 1.9])
-    assert blockwise[0].get_ydata() == pytest.approx([2.4])
-    for segment, (low, high) in zip(single[2][0].get_segments(), [(2.7, 3.2), (1.7, 2.2)], strict=True):
-        assert segment[:, 1] == pytest.approx([low, high])
+    assert single[0].get_ydata() == pytest.approx([2.9, 2.9])
+    assert blockwise[0].get_ydata() == pytest.approx([2.45])
+    for segment in single[2][0].get_segments():
+        assert segment[:, 1] == pytest.approx(summary["snapshots"][0]["global"]["fid_interval"])
+
+
+def test_snapshots_of_several_replicas():
+    """Means and intervals over the replicas, and a mark for each."""
+    summary = study(entry(), replicas=[[entry(blockwise=metrics(3.5, (3.65, 3.45)))]])
+    axes = plot_snapshots(summary).axes[0]
+    blockwise = axes.containers[1].lines
+    assert blockwise[0].get_ydata() == pytest.approx([2.95])
+    assert blockwise[2][0].get_segments()[0][:, 1] == pytest.approx(
+        summary["over_replicas"][0]["blockwise"]["fid"]["interval"]
+    )
+    marks = [c.get_offsets()[:, 1].tolist() for c in axes.collections if len(c.get_offsets()) == 1]
+    assert marks[-2:] == [[pytest.approx(2.45)], [pytest.approx(3.45)]]
 
 
 def test_snapshots_where_all_winners_diverged(summary):
-    for entry in summary["snapshots"]:
-        entry["blockwise"] = {"fid": None, "diverged": True}
-    assert len(plot_snapshots(summary).axes[0].containers) == 2
+    for snapshot in summary["snapshots"]:
+        snapshot["blockwise"] = {"fid": None, "diverged": True}
+    assert len(plot_snapshots(summary).axes[0].containers) == 1
+
+
+# Drift, classes, neighbours
+
+
+def test_drift():
+    rows = [
+        {"kimg": 12, "norm": {"enc": 1.0, "dec": 2.0}, "relative": {"enc": 0.01, "dec": 0.02}},
+        {
+            "kimg": 25,
+            "norm": {"enc": 2.0, "dec": 3.0},
+            "relative": {"enc": 0.02, "dec": 0.03},
+            "cosine": {"enc": 0.9, "dec": None},
+            "step_cosine": {"enc": 0.5, "dec": None},
+        },
+    ]
+    length, straight = plot_drift(rows).axes
+    assert [line.get_ydata().tolist() for line in length.get_lines()] == [[1, 2], [2, 3]]
+    drawn = [line.get_xydata().tolist() for line in straight.get_lines()]
+    assert drawn[:4] == [[[25, 0.9]], [[25, 0.5]], [], []]
+    assert len(plot_drift(rows[:1]).axes[1].get_lines()) == 5
+
+
+def test_recall_by_class(summary):
+    models = {"base": summary["base"], "collapsed": DIVERGED, "global": summary["snapshots"][0]["global"]}
+    figure = plot_classes(models)
+    assert legend(figure) == ["base", "best single w"]
+    assert [c.lines[0].get_ydata().tolist() for c in figure.axes[0].containers] == [[0.4, 0.6]] * 2
+
+
+def test_neighbours(rows):
+    real = rows["real"]
+    indices = np.array([[3, 1], [0, 2]])
+    figure = plot_neighbours(
+        rows["best"][:2], real[indices], np.array([[0.5, 1.5], [2.0, 2.5]]), {"generated": 1.25, "real": 3.0}
+    )
+    shown = np.array([image.get_array() for image in figure.findobj(AxesImage)])
+    expected = [*rows["best"][:2], real[3], real[0], real[1], real[2]]
+    np.testing.assert_array_equal(shown, np.array(expected)[..., 0])
+    found = texts(figure)
+    assert {"0.5", "1.5", "2", "2.5"} < set(found)
+    assert "median distance to the nearest other real image: generated images 1.25, real images 3" in found
+
+
+def test_a_diverged_model_has_no_neighbours(rows):
+    nothing = np.empty((0, 3, 8, 8, 1), np.uint8)
+    assert "diverged" in texts(plot_neighbours(rows["diverged"], nothing, np.empty((0, 3)), {}))
 
 
 # Files

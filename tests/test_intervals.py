@@ -3,10 +3,13 @@ import pytest
 from adaptive_neon.intervals import (
     Blocked,
     Interval,
+    corrected_interval,
     delete_one_block_fids,
     delete_one_block_fids_of_features,
-    difference,
     mean_interval,
+    paired_difference,
+    plain_interval,
+    unpaired_difference,
     verdict,
     wider,
 )
@@ -63,18 +66,34 @@ def test_a_diverged_model_has_no_fids(rng, dimension):
 
 def test_mean_interval_is_that_of_the_t_test(rng):
     x = rng.standard_normal(7)
-    expected = stats.ttest_1samp(x, 0).confidence_interval(0.9)
-    assert mean_interval(x, level=0.9) == pytest.approx((x.mean(), *expected), rel=1e-10)
+    expected = stats.ttest_1samp(x, 0).confidence_interval(0.95)
+    assert mean_interval(x) == pytest.approx((x.mean(), *expected), rel=1e-10)
 
 
 def test_difference_is_paired_and_corrected_for_bias(rng):
     """Of the variances of x and of x + noise, from the same draws: centred on the unbiased difference."""
     x = rng.standard_normal(30)
     y = x + 0.1 * rng.standard_normal(30)
-    interval = difference(jackknife(np.var, y), jackknife(np.var, x))
+    interval = paired_difference(jackknife(np.var, y), jackknife(np.var, x))
     assert interval.estimate == pytest.approx(np.var(y, ddof=1) - np.var(x, ddof=1), rel=1e-10)
     unpaired = mean_interval(jackknife(np.var, y).pseudo_values)
     assert interval.high - interval.low < 0.5 * (unpaired.high - unpaired.low)
+
+
+def test_intervals_around_the_plain_and_the_corrected_value(rng):
+    """Both have the standard error of the jackknife; the variance divided by n is biased, corrected it is not."""
+    variance = jackknife(np.var, rng.standard_normal(12))
+    plain, corrected = plain_interval(variance), corrected_interval(variance)
+    assert plain.estimate == variance.full
+    assert corrected.estimate == pytest.approx(variance.full * 12 / 11)
+    assert plain.high - plain.low == pytest.approx(corrected.high - corrected.low)
+
+
+def test_unpaired_difference_is_that_of_welchs_test(rng):
+    x, y = rng.standard_normal(8), 3 * rng.standard_normal(15)
+    expected = stats.ttest_ind(x, y, equal_var=False).confidence_interval(0.95)
+    interval = unpaired_difference(jackknife(np.mean, x), jackknife(np.mean, y))
+    assert interval == pytest.approx((x.mean() - y.mean(), *expected), rel=1e-9)
 
 
 def test_verdict_of_the_wider_interval():
