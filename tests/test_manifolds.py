@@ -3,6 +3,11 @@ import pytest
 from adaptive_neon.manifolds import delete_one_block_overlaps, manifold_of, nearest
 from prdc import compute_prdc
 from scipy.spatial.distance import cdist
+from torchvision_shim import import_torchvision
+
+import_torchvision()
+import torch  # noqa: E402
+from torch_fidelity.metric_prc import prc_features_to_metric  # noqa: E402
 
 
 @pytest.fixture
@@ -60,6 +65,15 @@ def test_overlap_agrees_with_the_prdc_package(rng):
     result, _ = delete_one_block_overlaps(manifold_of(real), generated, 10)
     for name in NAMES:
         assert getattr(result, name) == pytest.approx(expected[name], rel=1e-12), name
+
+
+def test_overlap_agrees_with_torch_fidelity(rng):
+    real, generated = features(rng, 200, 8), features(rng, 150, 8)
+    arguments = torch.from_numpy(generated), torch.from_numpy(real)
+    expected = prc_features_to_metric(*arguments, prc_neighborhood=5, save_cpu_ram=False, verbose=False)
+    result, _ = delete_one_block_overlaps(manifold_of(real), generated, 10)
+    found = [result.precision, result.recall]
+    assert found == pytest.approx([expected["precision"], expected["recall"]], rel=1e-6)
 
 
 def test_recall_by_class():

@@ -12,7 +12,9 @@ from scipy.linalg import sqrtm
 from torchvision_shim import import_torchvision
 
 import_torchvision()
+import torch  # noqa: E402
 from cleanfid import fid as cleanfid  # noqa: E402
+from torch_fidelity.metric_kid import kid_features_to_metric  # noqa: E402
 
 
 @pytest.fixture
@@ -175,6 +177,15 @@ def test_kernel_distance_agrees_with_cleanfid_on_the_same_subsets(rng, monkeypat
     expected = cleanfid.kernel_distance(generated, real, num_subsets=5, max_subset_size=100)
     mean, _ = kernel_distance(real, generated, ours, subsets=5, subset_size=100)
     assert mean == pytest.approx(expected, rel=1e-10)
+
+
+def test_kernel_distance_agrees_with_torch_fidelity_on_the_same_subsets(rng):
+    """Mean and deviation over the subsets; torch-fidelity draws from its first set first."""
+    real, generated = features(rng, 400, 32), features(rng, 300, 32) + 0.1
+    settings = {"kid_subsets": 5, "kid_subset_size": 100, "rng_seed": 3, "verbose": False}
+    expected = kid_features_to_metric(torch.from_numpy(real), torch.from_numpy(generated), **settings)
+    found = kernel_distance(real, generated, np.random.RandomState(3), subsets=5, subset_size=100)
+    assert found == pytest.approx(tuple(expected.values()), rel=1e-9)
 
 
 def test_kernel_distance_of_float32_features(rng):

@@ -64,14 +64,16 @@ def plot_diagonal(curves: Mapping[int, Mapping[str, Mapping]]) -> Figure:
         for w in (-1, 0):
             axes.axvline(w, color="0.6", linewidth=0.8, zorder=0)
     top = panels[0]
-    values = np.concatenate([line.get_ydata() for line in top.get_lines() if len(line.get_ydata()) > 2])
+    handles, labels = top.get_legend_handles_labels()
+    drawn = [line.get_ydata() for line in top.get_lines() if line.get_label() in labels]
+    positive = [value for values in drawn for value in values if value > 0]
     top.set_yscale("log")
-    top.set_ylim(0.8 * values[values > 0].min(), 1.25 * values.max())
+    if positive:
+        top.set_ylim(0.8 * min(positive), 1.25 * max(positive))
     _plain_log_ticks(top)
     for w, name in ((-1, "collapsed θ_s"), (0, "base θ_r")):
         top.annotate(name, (w, 1.02), xycoords=("data", "axes fraction"), ha="center", color="0.35", fontsize=9)
     panels[-1].set_xlabel("weight w, the same in all blocks (no unit)")
-    handles, labels = top.get_legend_handles_labels()
     figure.legend(handles, labels, title="self-training", loc="outside lower center", ncols=4, frameon=False)
     return figure
 

@@ -10,6 +10,13 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 JOB = re.compile(r"^(?:local)?(?:rule|checkpoint) (?P<rule>\w+):\n(?P<body>(?: +.*\n)*)", re.MULTILINE)
+# One block, one snapshot, two cells: few jobs. Every step of a stage saves its rolling state.
+SMALL = {
+    "blocks": [{"name": "all", "pattern": "."}],
+    "grid": {"weights": [0.5], "diagonal": []},
+    "finetune": {"snapshots_kimg": [2]},
+    "run": {"checkpoint_minutes": 0},
+}
 WILDCARD = re.compile(r"(\w+)=([^,\n]+)")
 
 

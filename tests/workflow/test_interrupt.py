@@ -9,14 +9,8 @@ import psutil
 import pytest
 
 from . import runner
+from .runner import SMALL
 
-# One block, one snapshot, two cells: few jobs. Every step of a stage saves its rolling state.
-SMALL = {
-    "blocks": [{"name": "all", "pattern": "."}],
-    "grid": {"weights": [0.5], "diagonal": []},
-    "finetune": {"snapshots_kimg": [2]},
-    "run": {"checkpoint_minutes": 0},
-}
 REPLICA = "results/tiny/replica-0"
 # stage → what shows that the stage is in the middle of its work
 MARKS = {
