@@ -77,15 +77,15 @@ def test_diagonal(curves):
     figure = plot_diagonal(curves)
     fid, precision, recall = figure.axes
     lines = {line.get_label(): line for line in fid.get_lines() if not line.get_label().startswith("_")}
-    assert lines["12 kimg"].get_xydata() == pytest.approx(np.array([[-1, 8.9], [0, 3.9], [1, 2.9]]))
-    assert lines["25 kimg"].get_xydata() == pytest.approx(np.array([[-1, 8.9], [0, 3.9], [1, 2.4], [2, 49.9]]))
+    assert lines["12 kimg"].get_xydata() == pytest.approx(np.array([[-1, 9], [0, 4], [1, 3]]))
+    assert lines["25 kimg"].get_xydata() == pytest.approx(np.array([[-1, 9], [0, 4], [1, 2.5], [2, 50]]))
     assert recall.get_lines()[0].get_ydata().tolist() == [0.5, 0.5, 0.75]
     assert precision.get_lines()[0].get_ydata().tolist() == [0.5, 0.5, 0.5]
     assert fid.get_yscale() == "log"
     assert {"collapsed θ_s", "base θ_r", "weight w, the same in all blocks (no unit)"} < set(texts(figure))
     band = fid.collections[0].get_paths()[0].vertices
     half = 0.01 * 12.706204736432095
-    assert band[band[:, 0] == 0][:, 1] == pytest.approx([3.9 - half, 3.9 + half])
+    assert band[band[:, 0] == 0][:, 1] == pytest.approx([4 - half, 4 + half])
 
 
 def test_curves_differ_without_colour(curves):

@@ -32,9 +32,9 @@ def save_figure(figure: Figure, path: str | Path) -> None:
 
 
 DIAGONAL_PANELS = {
-    "fid_corrected": ("fid_interval", "FID\n(corrected for bias, log scale)"),
-    "precision": ("precision_interval", "precision\n(share of images)"),
-    "recall": ("recall_interval", "recall\n(share of images)"),
+    "fid": "FID\n(no unit, log scale)",
+    "precision": "precision\n(share of images)",
+    "recall": "recall\n(share of images)",
 }
 
 
@@ -54,22 +54,22 @@ def plot_diagonal(curves: Mapping[int, Mapping[str, Mapping]]) -> Figure:
             if measured["fid"] is not None and is_single(parse_point(name))
         )
         weights = [w for w, _ in points]
-        for axes, (name, (interval, _)) in zip(panels, DIAGONAL_PANELS.items(), strict=True):
-            values = [measured[name] for _, measured in points]
+        for axes, name in zip(panels, DIAGONAL_PANELS, strict=True):
+            values = np.array([measured[name] for _, measured in points])
             axes.plot(weights, values, label=f"{kimg} kimg", markersize=5, **style)
-            bands = np.array([measured[interval] for _, measured in points]).T
+            bands = np.array([measured[f"{name}_interval"] for _, measured in points]).T
+            if name == "fid":  # its interval is around the corrected FID, which few images can take below 0
+                bands = bands + values - [measured["fid_corrected"] for _, measured in points]
             axes.fill_between(weights, *bands, color=style["color"], alpha=0.2, linewidth=0)
-    for axes, (_, label) in zip(panels, DIAGONAL_PANELS.values(), strict=True):
+    for axes, label in zip(panels, DIAGONAL_PANELS.values(), strict=True):
         axes.set_ylabel(label)
         for w in (-1, 0):
             axes.axvline(w, color="0.6", linewidth=0.8, zorder=0)
     top = panels[0]
     handles, labels = top.get_legend_handles_labels()
-    drawn = [line.get_ydata() for line in top.get_lines() if line.get_label() in labels]
-    positive = [value for values in drawn for value in values if value > 0]
+    drawn = np.concatenate([line.get_ydata() for line in top.get_lines() if line.get_label() in labels])
     top.set_yscale("log")
-    if positive:
-        top.set_ylim(0.8 * min(positive), 1.25 * max(positive))
+    top.set_ylim(0.7 * drawn.min(), 1.3 * drawn.max())
     _plain_log_ticks(top)
     for w, name in ((-1, "collapsed θ_s"), (0, "base θ_r")):
         top.annotate(name, (w, 1.02), xycoords=("data", "axes fraction"), ha="center", color="0.35", fontsize=9)
@@ -164,7 +164,8 @@ def plot_snapshots(summary: Mapping) -> Figure:
     axes = figure.subplots()
     replicas = summary.get("replicas", [summary])
     spread = 0.012 * max(entry["kimg"] for entry in summary["snapshots"])
-    axes.axhline(summary["base"]["fid_corrected"], color="0.4", linewidth=1, label="base θ_r")
+    base = summary["over_replicas"][0]["base"]["fid"] if len(replicas) > 1 else summary["base"]
+    axes.axhline(base["fid_corrected"], color="0.4", linewidth=1, label="base θ_r")
     for role, style, shift in (("global", CURVES[0], -spread), ("blockwise", CURVES[1], spread)):
         if len(replicas) > 1:
             entries = [(over["kimg"], over[role]["fid"]) for over in summary["over_replicas"]]
@@ -187,7 +188,9 @@ def plot_snapshots(summary: Mapping) -> Figure:
                 edgecolor=style["color"],
                 marker=style["marker"],
             )
-    axes.set_xticks([entry["kimg"] for entry in summary["snapshots"]])
+    snapshots = [entry["kimg"] for entry in summary["snapshots"]]
+    axes.set_xticks(snapshots)
+    axes.set_xlim(snapshots[0] - 0.1 * snapshots[-1], 1.1 * snapshots[-1])
     axes.set_ylim(min(0, axes.get_ylim()[0]), axes.get_ylim()[1])
     axes.set_xlabel("self-training, kimg (thousands of images)")
     axes.set_ylabel("FID on the held-out images,\ncorrected for bias (no unit)")
@@ -241,7 +244,7 @@ def plot_classes(models: Mapping[str, Mapping]) -> Figure:
         x = np.arange(len(recall)) + 0.16 * (i - (len(models) - 1) / 2)
         axes.errorbar(x, recall, bars, capsize=2, label=ROLE_NAMES[role], **style | {"linestyle": "none"})
     axes.set_xticks(range(len(recall)))
-    axes.set_ylim(0, 1.02)
+    axes.set_ylim(top=1.02)
     axes.set_xlabel("class of the real images")
     axes.set_ylabel("recall on the held-out images (share)")
     figure.legend(loc="outside lower center", ncols=len(models), frameon=False)
