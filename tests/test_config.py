@@ -146,6 +146,7 @@ def test_faults_of_one_key(config, schema, refuses, key, value, words):
         ({"heldout.first_seed": 2**32 - 1}, "heldout", "4294967295"),
         ({"replicas": 2, "replica_stride": 2**32}, "replica_stride", "4294967295"),
         # Precision and recall look at five neighbours of each image.
+        ({"metrics.neighbours": 900}, "metrics.neighbours", "900 is not below the 900 search images"),
         ({"search.images": 4, "intervals.seed_blocks": 2}, "search.images", "4"),
     ],
 )

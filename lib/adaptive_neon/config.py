@@ -115,6 +115,13 @@ def _contradictions(config: Mapping) -> Iterator[tuple[str, str]]:
                 f"{config[key]['images']} does not split into intervals.seed_blocks = "
                 f"{config['intervals']['seed_blocks']} equal blocks; choose a multiple",
             )
+        left = config[key]["images"] - config[key]["images"] // config["intervals"]["seed_blocks"]
+        if config["metrics"]["neighbours"] >= left:
+            yield (
+                "metrics.neighbours",
+                f"{config['metrics']['neighbours']} is not below the {left} {key} images that are left without a "
+                "block of seeds",
+            )
     for key in ("synthetic", "search", "heldout"):
         last = config[key]["first_seed"] + config[key]["images"] - 1
         last += (config["replicas"] - 1) * config["replica_stride"]
