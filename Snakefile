@@ -15,6 +15,7 @@ include: "rules/reference.smk"
 include: "rules/selftraining.smk"
 include: "rules/evaluation.smk"
 include: "rules/report.smk"
+include: "rules/toy.smk"
 
 
 rule all:
@@ -29,3 +30,10 @@ rule all:
         if len(STUDY.blocks) > 1
         else [],
         expand(rules.plot_sheet.output, replica=STUDY.replicas, kimg=STUDY.snapshots),
+
+
+rule toy:
+    input:
+        rules.toy_summary.output,
+        rules.toy_tables.output,
+        rules.toy_figures.output,

@@ -57,18 +57,24 @@ wildcard_constraints:
 # Snakemake's own lock, which a killed run leaves behind, is switched off in the profile.
 onstart:
     try:
-        hold_lock(RESULTS)
+        # What this run writes: the experiment, or the studies of rules/toy.smk, or both.
+        for folder in {
+            "/".join(file.split("/")[:2])
+            for job in workflow.dag.needrun_jobs()
+            for file in job.output
+        }:
+            hold_lock(folder)
     except InputError as error:
         sys.exit(f"adaptive-neon: {error}")
 
 
-def logs(name):
+def logs(name, results=RESULTS):
     """The log and the benchmark of a rule, beside each other."""
-    return f"{RESULTS}/logs/{name}.log"
+    return f"{results}/logs/{name}.log"
 
 
-def benchmarks(name):
-    return f"{RESULTS}/benchmarks/{name}.tsv"
+def benchmarks(name, results=RESULTS):
+    return f"{results}/benchmarks/{name}.tsv"
 
 
 def snapshot(replica, kimg):
