@@ -10,7 +10,7 @@ from adaptive_neon.figures import BLUE, CURVES, ORANGE, RED
 from adaptive_neon.grid import Point
 from adaptive_neon.toy.gaussian import COVARIANCE
 from adaptive_neon.toy.scales import SCALES
-from adaptive_neon.toy.summary import steps
+from adaptive_neon.toy.statements import scale_text, steps
 
 DISTANCE = "Fréchet distance to the truth\n(squared data units)"
 
@@ -66,11 +66,7 @@ def plot_sweep(family: str, sweeps: Sequence[Mapping]) -> Figure:
             distances = np.array([entry["distances"] for entry in entries], dtype=float)
             best = np.nanargmin(distances, axis=1)
             found = np.array(weights)[best]
-            scale = entries[0]["scale"]
-            label = (
-                f"{SCALES[family].symbol} = {scale:g} ({SCALES[family].seeking(scale)}-seeking)\n"
-                f"w* = {_median_and_range(found)}"
-            )
+            label = f"{scale_text(family, entries[0]['scale'])}\nw* = {_median_and_range(found)}"
             if len(distances) > 1:
                 axes.plot(weights, distances.T, color=style["color"], linewidth=0.6, alpha=0.35)
             axes.plot(

@@ -166,7 +166,7 @@ def layerwise_search(
     draws = family.draws(samples, stream(seed, "search"))
     start = time.process_time()
     grids, evaluations = [], 0
-    for delta in deltas:
+    for delta in sorted(deltas):
         found = merged_distances(family, base, tuned, layerwise_grid(family.blocks, single["w"], delta), draws)
         best = best_point(found)
         grids.append({"delta": delta, "point": parse_point(best), "search": found[best]})

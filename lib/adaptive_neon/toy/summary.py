@@ -1,12 +1,7 @@
-"""The studies over all seeds as data and as text: summary.json, which statements hold, tables, terminal lines.
-
-A seed's record is {"diffusion" and "autoregressive": {"sweep", "alignment"}, "layerwise", "search"}, each part as
-the stage wrote it; what is published is a record too, of what it has numbers for.
-"""
+"""The studies over all seeds as data and as text: summary.json, tables, lines for the terminal."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -14,118 +9,17 @@ import numpy as np
 from adaptive_neon.grid import Point
 from adaptive_neon.toy import published
 from adaptive_neon.toy.scales import SCALES
-
-GRADIENT = "gradient-based search"
+from adaptive_neon.toy.statements import GRADIENT, below, gain, published_record, setting, statements
 
 
 def read_record(folder: str | Path) -> dict:
-    """The record of a seed from its folder."""
+    """The record of a seed (see `statements`) from its folder."""
 
     def read(name: str):
         return json.loads((Path(folder) / f"{name}.json").read_text())
 
     families = {family: {part: read(f"{family}/{part}") for part in ("sweep", "alignment")} for family in SCALES}
     return families | {part: read(f"diffusion/{part}") for part in ("layerwise", "search")}
-
-
-def published_record() -> dict:
-    """What Adaptive Neon reports, in the form of a seed's record."""
-    entries = [
-        {"scale": scale, "epochs": epochs, "w": w, "distance": distance}
-        for (scale, epochs), (w, distance) in published.SWEEP.items()
-    ]
-    grids = [{"delta": delta, "distance": distance} for delta, distance in published.LAYERWISE.items()]
-    for entry in grids:
-        steps = published.WINNERS[entry["delta"]]
-        blocks = ("input", "block1", "block2", "block3", "block4", "output")
-        entry["point"] = {
-            block: published.SINGLE_WEIGHT + entry["delta"] * steps.get(block, 0) for block in blocks
-        }
-    alignment = {"scales": list(published.ALIGNMENT), "cosines": list(published.ALIGNMENT.values())}
-    return {
-        "diffusion": {"sweep": {"base": published.BASE, "self_training": entries}, "alignment": alignment},
-        "layerwise": {"w": published.SINGLE_WEIGHT, "single": published.SINGLE, "grids": grids},
-    }
-
-
-def below(distance: float | None, other: float | None) -> bool:
-    """Whether a distance is lower than another; None is a diverged model, farther than any."""
-    return distance is not None and (other is None or distance < other)
-
-
-def gain(record: Mapping, entry: Mapping) -> float | None:
-    """The share of the best single weight's distance that a layer-wise model takes away."""
-    if entry["distance"] is None:
-        return None
-    return 1 - entry["distance"] / record["layerwise"]["single"]
-
-
-def steps(point: Mapping[str, float], center: float) -> dict[str, int]:
-    """Block → −1, 0 or 1: where its weight stands in the grid around `center`."""
-    return {block: int(np.sign(round(w - center, 9))) for block, w in point.items()}
-
-
-def setting(family: str, scale: float, epochs: int) -> str:
-    """A self-training as people write it."""
-    return f"{SCALES[family].symbol} = {scale:g} ({SCALES[family].seeking(scale)}-seeking), {epochs} epochs"
-
-
-def statements(record: Mapping) -> dict[str, bool]:
-    """What the two papers state of the 2-D Gaussian, and what ours adds → whether it holds in a record."""
-    found = {}
-    for family in filter(record.__contains__, SCALES):
-        sweep = record[family]["sweep"]
-        for entry in sweep["self_training"]:
-            seeking = SCALES[family].seeking(entry["scale"])
-            name = setting(family, entry["scale"], entry["epochs"])
-            found[f"{family}, {name}: the best single weight improves the base model"] = below(
-                entry["distance"], sweep["base"]
-            )
-            if seeking:
-                found[
-                    f"{family}, {name}: the best single weight is {'above' if seeking == 'mode' else 'below'} 0"
-                ] = entry["w"] > 0 if seeking == "mode" else entry["w"] < 0
-        alignment = list(zip(*record[family]["alignment"].values(), strict=True))
-        for seeking, sign in (("mode", -1), ("diversity", 1)):
-            cosines = [cosine for scale, cosine in alignment if SCALES[family].seeking(scale) == seeking]
-            word = "negative" if sign < 0 else "positive"
-            found[f"{family}, gradient alignment: {word} at every {seeking}-seeking {SCALES[family].symbol}"] = (
-                all(sign * cosine > 0 for cosine in cosines)
-            )
-    return found | _layerwise_statements(record)
-
-
-def _layerwise_statements(record: Mapping) -> dict[str, bool]:
-    single, grids = record["layerwise"]["single"], record["layerwise"]["grids"]
-    wins = {entry["delta"]: below(entry["distance"], single) for entry in grids}
-    found = {
-        f"layer-wise, δ = {delta:g}: the best point improves on the best single weight": win
-        for delta, win in wins.items()
-    }
-    found["layer-wise: the best point improves on the best single weight at every δ"] = all(wins.values())
-    found["layer-wise: the gain grows from each δ to the next"] = all(
-        below(after["distance"], before["distance"]) for before, after in pairwise(grids)
-    )
-    last = grids[-1]
-    found[f"layer-wise: no δ gains more than {last['delta']:g}"] = not any(
-        below(entry["distance"], last["distance"]) for entry in grids
-    )
-    if last["delta"] in published.LAYERWISE:
-        share = round(1 - published.LAYERWISE[last["delta"]] / published.SINGLE, 2)
-        found[f"layer-wise, δ = {last['delta']:g}: the gain is {share:.0%} or more"] = (
-            last["distance"] is not None and round(gain(record, last), 2) >= share
-        )
-        pattern = published.WINNERS[last["delta"]]
-        words = ", ".join(f"{block} {'+' if step > 0 else '−'}δ" for block, step in pattern.items())
-        found[f"layer-wise, δ = {last['delta']:g}: the winner is the published one ({words})"] = {
-            block: step for block, step in steps(last["point"], record["layerwise"]["w"]).items() if step
-        } == pattern
-    if "search" in record:
-        first = record["search"][0]["distance"]
-        best_grid = min((entry["distance"] for entry in grids if entry["distance"] is not None), default=None)
-        found[f"{GRADIENT} from w*: its end improves on the best single weight"] = below(first, single)
-        found[f"{GRADIENT} from w*: its end improves on the best point of all grids"] = below(first, best_grid)
-    return found
 
 
 def spread(values: Iterable[float | None]) -> dict:
@@ -213,7 +107,8 @@ def number(value: float | None) -> str:
     """Three significant digits, without an exponent."""
     if value is None:
         return "diverged"
-    return np.format_float_positional(value, precision=3, unique=False, fractional=False, trim="-")
+    text = np.format_float_positional(value, precision=3, unique=False, fractional=False, trim="-")
+    return text.replace("-", "−")
 
 
 def range_text(values: Mapping, text=number) -> str:
@@ -368,14 +263,15 @@ def terminal_lines(summary: Mapping) -> list[str]:
     """A few lines for the terminal: base, best single weight, best grid, gradient-based search."""
     layerwise, search = summary["layerwise"], summary["search"]["from_single"]
     last = layerwise["grids"][-1]
+    seeds = len(summary["seeds"])
     lines = [
-        f"toy: Fréchet distance to the 2-D Gaussian, median [range] over {len(summary['seeds'])} seeds",
+        f"toy: Fréchet distance to the 2-D Gaussian, median [range] over {seeds} seed{'s' * (seeds != 1)}",
         f"  base θ_r                     {range_text(summary['diffusion']['base'])}",
         f"  best single w                {range_text(layerwise['single'])} at w = {range_text(layerwise['w'])}",
         f"  layer-wise grid, δ = {last['delta']:<7g} {range_text(last['distance'])}",
         f"  {GRADIENT}        {range_text(search['distance'])}",
     ]
-    always = sum(len(entry["holds"]) == len(summary["seeds"]) for entry in summary["statements"])
+    always = sum(len(entry["holds"]) == seeds for entry in summary["statements"])
     lines.append(
         f"  {always} of {len(summary['statements'])} statements hold in every seed; see tables/statements.md"
     )
