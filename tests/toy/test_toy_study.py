@@ -162,7 +162,6 @@ def test_alignment_of_two_independent_gaussians(width, tau):
 
 
 def test_the_sweep_finds_the_weight_that_is_best(pair):
-    """θ_s is so much farther than θ_r that its weight is told from three points of the curve."""
     base, tuned = pair
     outcome = study.sweep(DIFFUSION, base, {(1.1, 5): tuned}, [-1.0, 0.0, 0.5], 300, 400, seed=3)
     draws = DIFFUSION.draws(300, stream(3, "sweep"))

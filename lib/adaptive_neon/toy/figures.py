@@ -71,13 +71,15 @@ def plot_sweep(family: str, sweeps: Sequence[Mapping]) -> Figure:
                 axes.plot(weights, distances.T, color=style["color"], linewidth=0.6, alpha=0.35)
             axes.plot(
                 weights,
-                np.median(distances, axis=0),
+                np.nanmedian(distances, axis=0),
                 color=style["color"],
                 linestyle=style["linestyle"],
                 linewidth=2,
                 label=label,
             )
-            axes.plot(found, distances.min(axis=1), linestyle="", color=style["color"], marker=style["marker"])
+            axes.plot(
+                found, np.nanmin(distances, axis=1), linestyle="", color=style["color"], marker=style["marker"]
+            )
         for w, name in ((-1, "θ_s"), (0, "θ_r")):
             axes.axvline(w, color="0.6", linewidth=0.8, zorder=0)
             axes.annotate(f" {name}", (w, 1), xycoords=("data", "axes fraction"), va="top", color="0.35")
@@ -88,9 +90,10 @@ def plot_sweep(family: str, sweeps: Sequence[Mapping]) -> Figure:
 
 
 def _median_and_range(values: np.ndarray) -> str:
-    if len(values) == 1:
-        return f"{values[0]:g}"
-    return f"{np.median(values):g}, from {values.min():g} to {values.max():g}".replace("-", "−")
+    text = f"{np.median(values):g}"
+    if len(values) > 1:
+        text += f", from {values.min():g} to {values.max():g}"
+    return text.replace("-", "−")
 
 
 def plot_layerwise(summary: Mapping, published: Mapping[float, float]) -> Figure:
@@ -104,7 +107,7 @@ def plot_layerwise(summary: Mapping, published: Mapping[float, float]) -> Figure
     axes = figure.subplots()
     grids = summary["layerwise"]["grids"]
     median, low, high = (
-        np.array([entry["distance"][key] for entry in grids]) for key in ("median", "low", "high")
+        np.array([entry["distance"][key] for entry in grids], dtype=float) for key in ("median", "low", "high")
     )
     axes.errorbar(
         [entry["delta"] for entry in grids],

@@ -1,7 +1,7 @@
 """What the two papers state of the 2-D Gaussian, and whether it holds in the record of a seed.
 
-A record is {"diffusion" and "autoregressive": {"sweep", "alignment"}, "layerwise", "search"}, each part as its stage
-wrote it. What is published is a record too, of what it has numbers for.
+A record is {"diffusion" and "autoregressive": {"sweep", "alignment"}, "layerwise", "search"}, each part as its
+stage wrote it. What is published is a record too, of what it has numbers for.
 """
 
 from collections.abc import Mapping
