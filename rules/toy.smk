@@ -1,8 +1,10 @@
 # The 2-D Gaussian studies of both papers. Each seed is a study of its own; its jobs take one thread each.
 
+from adaptive_neon.toy.scales import SCALES
+
 TOY_CONFIG = config["toy"]
 TOY = "results/toy"
-TOY_FAMILIES = ["diffusion", "autoregressive"]
+TOY_FAMILIES = list(SCALES)
 TOY_SEEDS = [f"{TOY}/seed-{seed}" for seed in range(TOY_CONFIG["seeds"])]
 TOY_SEED = f"{TOY}/seed-{{seed}}"
 TOY_FAMILY = f"{TOY_SEED}/{{family}}"

@@ -13,7 +13,7 @@ def record(factor):
         entry["collapsed"] = 1.0
     record["autoregressive"] = copy.deepcopy(record["diffusion"])
     for entry in record["autoregressive"]["sweep"]["self_training"]:
-        entry["scale"] = 2 - entry["scale"]
+        entry["scale"] = round(2 - entry["scale"], 1)
     record["layerwise"] |= {"scale": 1.1, "epochs": 250, "evaluations": 5832, "seconds": 100.0 * factor}
     for entry in record["layerwise"]["grids"]:
         entry["distance"] *= factor
