@@ -122,3 +122,12 @@ def heldout_files(name):
         ]
 
     return files
+
+
+def toy_family(*keys):
+    """A params function: what the configuration says of the wildcards' family under these keys."""
+
+    def values(wildcards):
+        return {key: config["toy"][wildcards.family][key] for key in keys}
+
+    return values

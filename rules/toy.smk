@@ -15,15 +15,6 @@ wildcard_constraints:
     family="|".join(TOY_FAMILIES),
 
 
-def toy_family(*keys):
-    """A params function: the family's part of the configuration, under the given keys."""
-
-    def values(wildcards):
-        return {key: TOY_CONFIG[wildcards.family][key] for key in keys}
-
-    return values
-
-
 rule toy_models:
     output:
         directory(f"{TOY_FAMILY}/models"),

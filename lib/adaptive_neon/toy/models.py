@@ -20,15 +20,15 @@ def write_models(
 
 
 def read_models(folder: str | Path) -> tuple[Model, Tuned]:
-    """Read what `write_models` wrote.
+    """Read what `write_models` wrote, θ_s by rising scale and epochs.
 
     Raises:
         InputError: a file is missing or not readable.
     """
     tuned = {}
-    for path in sorted(Path(folder).glob("*-*.safetensors")):
+    for path in Path(folder).glob("*-*.safetensors"):
         scale, _, epochs = path.stem.rpartition("-")
         tuned[float(scale), int(epochs)] = read_checkpoint(path).tensors
     if not tuned:
         raise InputError(f"{folder}: no self-trained model; remove the folder and make it again")
-    return read_checkpoint(Path(folder) / "base.safetensors").tensors, tuned
+    return read_checkpoint(Path(folder) / "base.safetensors").tensors, dict(sorted(tuned.items()))
