@@ -1,6 +1,7 @@
 # The checked configuration and the names of the files; every other file of rules builds on these.
 import json
 import sys
+from pathlib import Path
 
 import yaml
 
@@ -59,7 +60,7 @@ onstart:
     try:
         # What this run writes: the experiment, or the studies of rules/toy.smk, or both.
         for folder in {
-            "/".join(file.split("/")[:2])
+            Path(*Path(file).parts[:2])
             for job in workflow.dag.needrun_jobs()
             for file in job.output
         }:
