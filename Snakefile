@@ -12,9 +12,15 @@ include: "rules/reference.smk"
 include: "rules/selftraining.smk"
 include: "rules/evaluation.smk"
 include: "rules/report.smk"
+include: "rules/toy.smk"
 
 
 rule all:
     default_target: True
     input:
         rules.report.output,
+
+
+rule toy:
+    input:
+        rules.toy_report.output,
