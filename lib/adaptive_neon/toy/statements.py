@@ -81,10 +81,12 @@ def statements(record: Mapping) -> dict[str, bool]:
         alignment = list(zip(*record[family]["alignment"].values(), strict=True))
         for seeking, sign in (("mode", -1), ("diversity", 1)):
             cosines = [cosine for scale, cosine in alignment if SCALES[family].seeking(scale) == seeking]
-            word = "negative" if sign < 0 else "positive"
-            found[f"{family}, gradient alignment: {word} at every {seeking}-seeking {SCALES[family].symbol}"] = (
-                all(sign * cosine > 0 for cosine in cosines)
-            )
+            if not cosines:
+                continue
+            name = f"{family}, gradient alignment: {'negative' if sign < 0 else 'positive'}"
+            scales = f"{seeking}-seeking {SCALES[family].symbol}"
+            found[f"{name} in the mean over all {scales}"] = bool(sign * np.mean(cosines) > 0)
+            found[f"{name} at every {scales}"] = all(sign * cosine > 0 for cosine in cosines)
     return found | _layerwise_statements(record)
 
 
