@@ -13,6 +13,7 @@ from adaptive_neon.toy import published
 from adaptive_neon.toy.scales import SCALES
 
 GRADIENT = "gradient-based search"
+ROUNDING = 1e-4  # the same model, evaluated in another group of models, differs by less
 
 
 def published_record() -> dict:
@@ -36,8 +37,11 @@ def published_record() -> dict:
 
 
 def below(distance: float | None, other: float | None) -> bool:
-    """Whether a distance is lower than another; None is a diverged model, farther than any."""
-    return distance is not None and (other is None or distance < other)
+    """Whether a distance is lower than another, by more than the rounding of float32.
+
+    None is a diverged model, farther than any.
+    """
+    return distance is not None and (other is None or distance < other * (1 - ROUNDING))
 
 
 def gain(record: Mapping, entry: Mapping) -> float | None:
