@@ -85,9 +85,17 @@ def test_terminal_lines(summary):
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0.00952, "0.00952"), (1234.5, "1230"), (-0.28, "−0.28"), (0.0, "0"), (2.0, "2"), (None, "diverged")],
+    [
+        (0.00952, "0.00952"),
+        (1234.5, "1230"),
+        (-0.28, "−0.28"),
+        (0.0, "0"),
+        (2.0, "2"),
+        (1.42e-12, "1.4e−12"),
+        (None, "diverged"),
+    ],
 )
-def test_numbers_have_three_digits_and_no_exponent(value, text):
+def test_numbers_as_people_write_them(value, text):
     assert number(value) == text
 
 

@@ -13,6 +13,7 @@ from adaptive_neon.toy import published
 from adaptive_neon.toy.scales import SCALES
 
 GRADIENT = "gradient-based search"
+ROUNDING = 1e-4  # the same model, evaluated in another group of models, differs by less
 
 
 def published_record() -> dict:
@@ -36,8 +37,11 @@ def published_record() -> dict:
 
 
 def below(distance: float | None, other: float | None) -> bool:
-    """Whether a distance is lower than another; None is a diverged model, farther than any."""
-    return distance is not None and (other is None or distance < other)
+    """Whether a distance is lower than another, by more than the rounding of float32.
+
+    None is a diverged model, farther than any.
+    """
+    return distance is not None and (other is None or distance < other * (1 - ROUNDING))
 
 
 def gain(record: Mapping, entry: Mapping) -> float | None:
@@ -81,10 +85,12 @@ def statements(record: Mapping) -> dict[str, bool]:
         alignment = list(zip(*record[family]["alignment"].values(), strict=True))
         for seeking, sign in (("mode", -1), ("diversity", 1)):
             cosines = [cosine for scale, cosine in alignment if SCALES[family].seeking(scale) == seeking]
-            word = "negative" if sign < 0 else "positive"
-            found[f"{family}, gradient alignment: {word} at every {seeking}-seeking {SCALES[family].symbol}"] = (
-                all(sign * cosine > 0 for cosine in cosines)
-            )
+            if not cosines:
+                continue
+            name = f"{family}, gradient alignment: {'negative' if sign < 0 else 'positive'}"
+            scales = f"{seeking}-seeking {SCALES[family].symbol}"
+            found[f"{name} in the mean over all {scales}"] = bool(sign * np.mean(cosines) > 0)
+            found[f"{name} at every {scales}"] = all(sign * cosine > 0 for cosine in cosines)
     return found | _layerwise_statements(record)
 
 

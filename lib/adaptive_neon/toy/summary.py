@@ -104,9 +104,11 @@ def best_entry(entries: Sequence[Mapping]) -> Mapping:
 
 
 def number(value: float | None) -> str:
-    """Three significant digits, without an exponent."""
+    """Three significant digits; with an exponent only where many zeros would come first."""
     if value is None:
         return "diverged"
+    if 0 < abs(value) < 1e-4:
+        return f"{value:.1e}".replace("-", "−")
     text = np.format_float_positional(value, precision=3, unique=False, fractional=False, trim="-")
     return text.replace("-", "−")
 
@@ -117,7 +119,7 @@ def range_text(values: Mapping, text=number) -> str:
 
 
 def _percent(value: float | None) -> str:
-    return "diverged" if value is None else f"{value:.0%}".replace("-", "−")
+    return "diverged" if value is None else f"{round(value, 2) + 0.0:.0%}".replace("-", "−")
 
 
 def layerwise_table(summary: Mapping) -> list[list[str]]:
