@@ -1,5 +1,6 @@
 # The checked configuration and the names of the files; every other file of rules builds on these.
 import json
+import os
 import sys
 
 import yaml
@@ -44,6 +45,8 @@ BASE_CELLS = {
 CELL = f"{REPLICA}/{{stage}}/{{kimg}}/{{cell}}"
 CELL_NAME = "replica-{replica}/{stage}-{kimg}/{cell}"
 
+FETCHES = 100  # priority of the jobs that may need the network, which then is missed in the first minute
+
 adopt_jobs()
 
 
@@ -69,6 +72,11 @@ def logs(name):
 
 def benchmarks(name):
     return f"{RESULTS}/benchmarks/{name}.tsv"
+
+
+def local_file(location):
+    """A file that the config names, if it is here; a change of it then counts. Jobs fetch or miss the others."""
+    return [location] if location and os.path.exists(location) else []
 
 
 def snapshot(replica, kimg):

@@ -16,8 +16,9 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from adaptive_neon.downloads import Source, fetch, sha256_of
+from adaptive_neon.downloads import Source, fetch
 from adaptive_neon.errors import InputError
+from adaptive_neon.files import sha256_of
 
 SIZE = 299  # pixels of the network's input
 DIMENSION = 2048
