@@ -1,6 +1,7 @@
 """The real images of the experiment, as one image set."""
 
-from adaptive_neon.images import read_source, write_images
+from adaptive_neon.datasets import read_source
+from adaptive_neon.images import write_images
 from adaptive_neon.job import job
 
 with job(snakemake.log[0], snakemake.threads):

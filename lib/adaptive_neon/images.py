@@ -22,14 +22,6 @@ def digits() -> tuple[np.ndarray, np.ndarray]:
     return images[..., None], data.target.astype(np.int64)
 
 
-SOURCES = {"digits": digits}
-
-
-def read_source(source: str) -> tuple[np.ndarray, np.ndarray]:
-    """The real images of a source that the configuration names."""
-    return SOURCES[source]()
-
-
 def write_images(path: str | Path, images: Mapping[str, np.ndarray], labels: np.ndarray) -> None:
     """Write image sets that share their classes as one .npz, an array a set, not compressed."""
     with replacing(path) as temporary:
