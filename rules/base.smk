@@ -2,17 +2,20 @@
 
 
 rule data:
+    input:
+        local_file(config["data"]["source"]),
     output:
         DATA,
     log:
         logs("data"),
     benchmark:
         benchmarks("data")
+    priority: FETCHES
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=4000,
+        runtime=60,
     params:
         data=config["data"],
     script:

@@ -1,26 +1,51 @@
 # The feature extractor, and the statistics of the real images in its space.
 
 
-rule extractor:
-    input:
-        DATA,
-    output:
-        EXTRACTOR,
-    log:
-        logs("extractor"),
-    benchmark:
-        benchmarks("extractor")
-    conda:
-        ENVIRONMENT
-    threads: RUN["job_threads"]
-    resources:
-        mem_mb=2000,
-        runtime=10,
-    params:
-        width=config["features"]["width"],
-        seed=config["features"]["seed"],
-    script:
-        "../scripts/extractor.py"
+if config["features"]["extractor"] == "digits":
+
+    rule extractor:
+        input:
+            DATA,
+        output:
+            EXTRACTOR,
+        log:
+            logs("extractor"),
+        benchmark:
+            benchmarks("extractor")
+        conda:
+            ENVIRONMENT
+        threads: RUN["job_threads"]
+        resources:
+            mem_mb=2000,
+            runtime=10,
+        params:
+            width=config["features"]["width"],
+            seed=config["features"]["seed"],
+        script:
+            "../scripts/extractor.py"
+
+else:
+
+    rule import_extractor:
+        input:
+            local_file(config["features"]["weights"]),
+        output:
+            EXTRACTOR,
+        log:
+            logs("extractor"),
+        benchmark:
+            benchmarks("extractor")
+        priority: FETCHES
+        conda:
+            ENVIRONMENT
+        resources:
+            mem_mb=2000,
+            runtime=60,
+        params:
+            weights=config["features"]["weights"],
+            convention=config["features"]["extractor"],
+        script:
+            "../scripts/import_extractor.py"
 
 
 rule reference:

@@ -7,5 +7,5 @@ from adaptive_neon.measurement import real_from, write_reference
 
 with job(snakemake.log[0], snakemake.threads):
     images, labels = read_images(snakemake.input.data, "images")
-    extract = load_extractor(snakemake.input.extractor)
+    extract = load_extractor(snakemake.input.extractor, snakemake.config["run"]["device"])
     write_reference(snakemake.output[0], real_from(extract(images), labels, snakemake.params.neighbours))

@@ -91,7 +91,9 @@ KEYS = [
 ]
 RANGES = [
     ("experiment", "../outside", "must match the regular expression"),
-    ("data.source", "mnist", "must be one of digits"),
+    ("data.source", 10, "must be a text"),
+    ("data.mirrors", ["a.zip"], "must be a section of keys"),
+    ("data.mirrors", [{"location": "a.zip", "sha": "0"}], "unknown key; did you mean sha256?"),
     ("base.architecture.model_type", "VisionTransformer", "must be one of SongUNet, DhariwalUNet"),
     ("base.architecture.label_dim", -1, "-1 must be at least 0"),
     ("base.architecture.channel_mult", [], "must hold at least 1 value"),
@@ -117,7 +119,7 @@ RANGES = [
     ("sampler.steps", 1, "1 must be at least 2"),
     ("sampler.rho", -7, "-7 must be above 0"),
     ("intervals.seed_blocks", 1, "1 must be at least 2"),
-    ("features.extractor", "inception", "must be one of digits"),
+    ("features.extractor", "inception-v3", "must be one of digits, inception, inception-clean"),
     ("replicas", 0, "0 must be at least 1"),
     ("run.job_threads", 0, "0 must be at least 1"),
     ("run.checkpoint_minutes", -1, "-1 must be at least 0"),
