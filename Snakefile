@@ -18,3 +18,12 @@ rule all:
     default_target: True
     input:
         rules.report.output,
+
+
+# The base model alone: its held-out images and their metrics.
+rule pretrained:
+    input:
+        expand(
+            cell_file("heldout", BASE_KIMG, BASE_CELLS["heldout"], "metrics.json"),
+            replica=0,
+        ),

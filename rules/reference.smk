@@ -48,10 +48,35 @@ else:
             "../scripts/import_extractor.py"
 
 
+rule import_statistics:
+    input:
+        local_file(config["features"]["reference"]),
+    output:
+        f"{RESULTS}/reference/published.npz",
+    log:
+        logs("published"),
+    benchmark:
+        benchmarks("published")
+    priority: FETCHES
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=1000,
+        runtime=60,
+    params:
+        source=config["features"]["reference"],
+        sha256=config["features"].get("reference_sha256"),
+    script:
+        "../scripts/import_statistics.py"
+
+
 rule reference:
     input:
         data=DATA,
         extractor=EXTRACTOR,
+        statistics=(
+            rules.import_statistics.output if config["features"]["reference"] else []
+        ),
     output:
         REFERENCE,
     log:

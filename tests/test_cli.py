@@ -294,7 +294,7 @@ def test_fid(sets, capsys, reference, number):
     [
         (["absent", "B.npz"], "absent: no such file"),
         (["A.zip", "absent.npz"], "absent.npz: no such file"),
-        (["A.zip", "small.npz"], "mu [2] and sigma [2, 2], but the features have 3 dimensions"),
+        (["A.zip", "small.npz"], "statistics of 2 features, not of Inception's 3"),
         (["A.zip", "nan.npz"], "not finite"),
         (["A.zip", "reference.npz", "-n", "1"], "at least 2"),
         (["reference.npz", "B.npz"], "reference.npz: holds no array `images`"),

@@ -148,6 +148,8 @@ def test_faults_of_one_key(config, schema, refuses, key, value, words):
         ({"base.training": None}, "base.checkpoint", "both are null; set one"),
         ({"base.architecture": None}, "base.architecture", "base.training needs it"),
         ({"base.training.micro_batch": 100}, "base.training.micro_batch", "100 does not divide"),
+        ({"run.training_processes": 2}, "base.training.micro_batch", "256 makes 1 micro-batches"),
+        ({"finetune.augment": 0.12}, "finetune.augment", "0.12 needs base.architecture.augment_dim: 9"),
         ({"finetune.micro_batch": 512}, "finetune.micro_batch", "512 does not divide finetune.batch, 256"),
         ({"heldout.first_seed": 999}, "heldout.first_seed", "999–5998 overlap the search seeds 0–999"),
         ({"heldout.first_seed": 0}, "heldout.first_seed", "overlap"),

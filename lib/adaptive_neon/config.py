@@ -106,11 +106,20 @@ def _contradictions(config: Mapping) -> Iterator[tuple[str, str]]:
         )
     for key in ("base.training", "finetune"):
         training = base["training"] if key == "base.training" else config[key]
-        if training and training["batch"] % training.get("micro_batch", training["batch"]):
+        if not training:
+            continue
+        micro_batch = training.get("micro_batch", training["batch"])
+        if training["batch"] % micro_batch:
+            yield f"{key}.micro_batch", f"{micro_batch} does not divide {key}.batch, {training['batch']}"
+        processes = config["run"]["training_processes"]
+        if training["batch"] // micro_batch % processes:
             yield (
                 f"{key}.micro_batch",
-                f"{training['micro_batch']} does not divide {key}.batch, {training['batch']}",
+                f"{micro_batch} makes {training['batch'] // micro_batch} micro-batches of a batch, which "
+                f"run.training_processes = {processes} cannot share evenly",
             )
+        if base["architecture"] and training.get("augment") and base["architecture"].get("augment_dim", 0) != 9:
+            yield f"{key}.augment", f"{training['augment']} needs base.architecture.augment_dim: 9, its labels"
     search, heldout = (
         range(config[key]["first_seed"], config[key]["first_seed"] + config[key]["images"])
         for key in ("search", "heldout")

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from adaptive_neon.errors import InputError
+from adaptive_neon.files import replacing
 
 
 def holds_statistics(path: str | Path) -> bool:
@@ -16,11 +17,17 @@ def holds_statistics(path: str | Path) -> bool:
         return {"mu.npy", "sigma.npy"} <= set(archive.namelist())
 
 
-def read_statistics(path: str | Path, dimension: int) -> tuple[np.ndarray, np.ndarray]:
-    """Mean [D] and covariance [D, D] of the features of real images, D = `dimension`.
+def write_statistics(path: str | Path, mean: np.ndarray, covariance: np.ndarray) -> None:
+    """Write them so that `read_statistics` and NVIDIA's programs read them."""
+    with replacing(path) as temporary:
+        np.savez(temporary, mu=mean, sigma=covariance)
+
+
+def read_statistics(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
+    """Mean [D] and covariance [D, D] of the features of real images.
 
     Raises:
-        InputError: no such file, a damaged one, or statistics of other features.
+        InputError: no such file, or not such statistics.
     """
     try:
         with np.load(path, allow_pickle=False) as file:
@@ -32,10 +39,9 @@ def read_statistics(path: str | Path, dimension: int) -> tuple[np.ndarray, np.nd
         raise InputError(
             f"{path}: holds no mu and sigma ({reason}); give statistics as NVIDIA publishes them"
         ) from None
-    if mean.shape != (dimension,) or covariance.shape != (dimension, dimension):
+    if mean.ndim != 1 or covariance.shape != 2 * mean.shape:
         raise InputError(
-            f"{path}: mu {list(mean.shape)} and sigma {list(covariance.shape)}, but the features have {dimension} "
-            "dimensions; give the statistics of these features"
+            f"{path}: mu {list(mean.shape)} and sigma {list(covariance.shape)} do not fit; get it again"
         )
     if not (np.isfinite(mean).all() and np.isfinite(covariance).all()):
         raise InputError(f"{path}: mu or sigma is not finite; get the file again")

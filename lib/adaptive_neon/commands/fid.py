@@ -72,7 +72,9 @@ def run(
         return total
 
     if statistics:
-        mean, covariance = read_statistics(reference, DIMENSION)
+        mean, covariance = read_statistics(reference)
+        if len(mean) != DIMENSION:
+            raise InputError(f"{reference}: statistics of {len(mean)} features, not of Inception's {DIMENSION}")
     else:
         of_real = moments(real, "reference")
         mean, covariance = of_real.mean, of_real.covariance
