@@ -97,11 +97,13 @@ def test_equals_upstream(upstream, architecture, given):
     weights = reference.state_dict()
     assert [(k, v.shape) for k, v in network.state_dict().items()] == [(k, v.shape) for k, v in weights.items()]
     network.load_state_dict(weights)
-    inputs = random_inputs(network, n=1 if architecture["img_resolution"] == 32 else 3)
+    inputs = random_inputs(network)
     x, sigma = inputs["x"], inputs["sigma"]
     labels = {key: inputs[key] for key in GIVEN[given]}
-    # Rounding alone puts either float32 result up to 2e-6 from the float64 one.
-    assert max(relative_errors(network(x, sigma, **labels), reference(x, sigma, **labels))) < 4e-6
+    found, expected = network(x, sigma, **labels), reference(x, sigma, **labels)
+    # Over the noise levels together. At σ = 80 the output is F_θ alone, and rounding puts either float32 result up
+    # to 2e-6 from the float64 one.
+    assert torch.linalg.norm(found - expected) < 1e-6 * torch.linalg.norm(expected)
 
     # In float64, where upstream rounds its attention weights to float32 nevertheless. Unlike EDMPrecond, the
     # bare network wants all its labels.
