@@ -38,6 +38,7 @@ def run(model: str, output: str) -> None:
 
     with replacing(output) as temporary:
         torch.save(network.state_dict(), temporary)
+    arguments = ", ".join(f"{key}={value!r}" for key, value in checkpoint.architecture.items())
     print(f"{output}; with NVlabs/edm:")
-    print(f"  network = training.networks.EDMPrecond(**{checkpoint.architecture})")
+    print(f"  network = training.networks.EDMPrecond({arguments.replace('=inf', '=math.inf')})")
     print(f"  network.load_state_dict(torch.load({output!r}))")
