@@ -17,7 +17,8 @@ rule data:
         mem_mb=4000,
         runtime=60,
     params:
-        data=config["data"],
+        source=config["data"]["source"],
+        sha256=config["data"]["sha256"],
     script:
         "../scripts/data.py"
 

@@ -6,8 +6,8 @@ from adaptive_neon.images import write_images
 from adaptive_neon.job import job
 
 with job(snakemake.log[0], snakemake.threads):
-    data = snakemake.params.data
-    mirrors = [Source(**mirror) for mirror in data["mirrors"]]
-    images, labels = read_source(data["source"], data["sha256"], mirrors, snakemake.config["run"]["cache"])
+    params, config = snakemake.params, snakemake.config
+    mirrors = [Source(**mirror) for mirror in config["data"]["mirrors"]]
+    images, labels = read_source(params.source, params.sha256, mirrors, config["run"]["cache"])
     write_images(snakemake.output[0], {"images": images}, labels)
     print(f"{len(images)} images of shape {images.shape[1:]}")
