@@ -1,4 +1,5 @@
 # make             install, run the study of config.yaml, print the result
+# make toy         install, run the 2-D Gaussian studies, print their result
 # make plan        install, tell which jobs make would run
 # make test        install, run all tests
 # make check       install, run the linters
@@ -12,12 +13,16 @@ BIN := .venv/bin
 RESULTS := results/$(EXPERIMENT)
 OVERLAY := $(if $(filter-out digits,$(EXPERIMENT)),--configfile experiments/$(EXPERIMENT).yaml)
 
-.PHONY: study plan test check clean
+.PHONY: study toy plan test check clean
 .DEFAULT_GOAL := study
 
 study: .venv/installed
 	@$(BIN)/snakemake $(OVERLAY) --quiet all $(ARGS)
 	@$(BIN)/adaptive-neon show $(RESULTS)
+
+toy: .venv/installed
+	@$(BIN)/snakemake toy --quiet all $(ARGS)
+	@$(BIN)/adaptive-neon show results/toy
 
 plan: .venv/installed
 	@$(BIN)/snakemake $(OVERLAY) --dry-run --quiet host reason $(ARGS)

@@ -12,6 +12,7 @@ include: "rules/reference.smk"
 include: "rules/selftraining.smk"
 include: "rules/evaluation.smk"
 include: "rules/report.smk"
+include: "rules/toy.smk"
 
 
 rule all:
@@ -27,3 +28,8 @@ rule pretrained:
             cell_file("heldout", BASE_KIMG, BASE_CELLS["heldout"], "metrics.json"),
             replica=0,
         ),
+
+
+rule toy:
+    input:
+        rules.toy_report.output,

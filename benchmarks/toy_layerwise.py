@@ -19,8 +19,7 @@ from adaptive_neon.grid import parse_point, point_name
 from adaptive_neon.selection import best_point
 from adaptive_neon.toy import study
 from adaptive_neon.toy.diffusion import Diffusion, alpha_bar
-from adaptive_neon.toy.gaussian import real_data, stream
-from adaptive_neon.toy.network import train
+from adaptive_neon.toy.gaussian import stream
 from adaptive_neon.toy.published import LAYERWISE, SINGLE_WEIGHT
 from scipy.linalg import sqrtm
 from torch import nn
@@ -114,9 +113,7 @@ class OurWay:
 
 def trained(seed):
     """θ_r, and θ_s of ζ = 1.1 after 250 epochs."""
-    initial = FAMILY.initial(stream(seed, "initial"))
-    real = real_data(1000, stream(seed, "real"))
-    base = train(FAMILY, initial, real, 1e-4, [10_000], stream(seed, "training"))[10_000]
+    base = study.base_model(FAMILY, 1000, 10_000, 1e-4, seed)
     return base, study.self_train(FAMILY, base, 1.1, 1000, 1e-5, [250], seed)[250]
 
 

@@ -2,6 +2,7 @@
 import json
 import os
 import sys
+from pathlib import Path
 
 import yaml
 
@@ -60,18 +61,24 @@ wildcard_constraints:
 # Snakemake's own lock, which a killed run leaves behind, is switched off in the profile.
 onstart:
     try:
-        hold_lock(RESULTS)
+        # What this run writes: the experiment, or the studies of rules/toy.smk, or both.
+        for folder in {
+            Path(*Path(file).parts[:2])
+            for job in workflow.dag.needrun_jobs()
+            for file in job.output
+        }:
+            hold_lock(folder)
     except InputError as error:
         sys.exit(f"adaptive-neon: {error}")
 
 
-def logs(name):
+def logs(name, results=RESULTS):
     """The log and the benchmark of a rule, beside each other."""
-    return f"{RESULTS}/logs/{name}.log"
+    return f"{results}/logs/{name}.log"
 
 
-def benchmarks(name):
-    return f"{RESULTS}/benchmarks/{name}.tsv"
+def benchmarks(name, results=RESULTS):
+    return f"{results}/benchmarks/{name}.tsv"
 
 
 def local_file(location):
@@ -125,3 +132,12 @@ def heldout_files(name):
         ]
 
     return files
+
+
+def toy_family(*keys):
+    """A params function: what the configuration says of the wildcards' family under these keys."""
+
+    def values(wildcards):
+        return {key: config["toy"][wildcards.family][key] for key in keys}
+
+    return values

@@ -246,7 +246,10 @@ rule report:
         ],
         checked=[DATA, BASE, EXTRACTOR, REFERENCE],
         template=workflow.source_path("../report/study.html.j2"),
-        page=workflow.source_path("../report/page.html.j2"),
+        parts=[
+            workflow.source_path(f"../report/{part}.html.j2")
+            for part in ("page", "provenance")
+        ],
     output:
         page=f"{RESULTS}/report.html",
         provenance=f"{RESULTS}/provenance.json",

@@ -4,31 +4,25 @@ import json
 from pathlib import Path
 
 import yaml
-from adaptive_neon.files import replacing
 from adaptive_neon.job import job
-from adaptive_neon.provenance import checksums, machine, versions
+from adaptive_neon.provenance import checksums, write_provenance
 from adaptive_neon.report import write_report
-from adaptive_neon.times import stage_times
 from adaptive_neon.wording import ROLE_NAMES, answer, headline
 
 with job(snakemake.log[0], snakemake.threads):
     params = snakemake.params
     summary = json.loads(Path(snakemake.input.summary).read_text())
-    provenance = {
-        "machine": machine(),
-        "versions": versions(),
-        "seeds": params.seeds,
-        "times": {stage: vars(time) for stage, time in stage_times(params.results).items()},
-        "checksums": checksums(snakemake.input.checked),
-        "config": params.config,
-    }
-    with replacing(snakemake.output.provenance) as temporary:
-        temporary.write_text(json.dumps(provenance, indent=1))
     context = {
         "summary": summary,
         "answer": answer(summary),
         "headline": headline(summary),
-        "provenance": provenance,
+        "provenance": write_provenance(
+            snakemake.output.provenance,
+            params.results,
+            params.config,
+            seeds=params.seeds,
+            checksums=checksums(snakemake.input.checked),
+        ),
         "config": params.config,
         "config_text": yaml.safe_dump(params.config, sort_keys=False),
         "results": params.results,

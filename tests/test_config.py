@@ -85,6 +85,8 @@ KEYS = [
     ("sampler.step", 18, "unknown key; did you mean steps?"),
     ("blocks.1.patern", "x", "unknown key; did you mean pattern?"),
     ("base.architecture.dropout", 0.1, "unknown key"),
+    ("toy.diffusion.sampler.step", 20, "unknown key; did you mean steps?"),
+    ("toy.autoregressive.sampler.steps", 20, "unknown key"),
     ("sampler", MISSING, "missing"),
     ("finetune.lr", MISSING, "missing"),
     ("blocks.2.pattern", MISSING, "missing"),
@@ -124,6 +126,10 @@ RANGES = [
     ("run.job_threads", 0, "0 must be at least 1"),
     ("run.checkpoint_minutes", -1, "-1 must be at least 0"),
     ("run.device", "gpu", "'gpu' must match the regular expression"),
+    ("toy.seeds", 0, "0 must be at least 1"),
+    ("toy.diffusion.sampler.eta", 1.5, "1.5 must be at most 1"),
+    ("toy.layerwise.bounds", [-2, 0, 2], "must hold at most 2 values"),
+    ("toy.layerwise.deltas", [], "must hold at least 1 value"),
     ("run.precision", "double", "must be one of auto, float32, bfloat16, float16"),
 ]
 
@@ -161,6 +167,11 @@ def test_faults_of_one_key(config, schema, refuses, key, value, words):
         # Torch's generator on a CPU takes 32 bits of a seed: 2³² is seed 0 again.
         ({"heldout.first_seed": 2**32 - 1}, "heldout", "4294967295"),
         ({"replicas": 2, "replica_stride": 2**32}, "replica_stride", "4294967295"),
+        ({"experiment": "toy"}, "experiment", "choose another name"),
+        ({"toy.diffusion.sweep.first": 2}, "toy.diffusion.sweep.first", "2 is not below last, 2"),
+        ({"toy.layerwise.scale": 1.2}, "toy.layerwise.scale", "1.2 is not in toy.diffusion.self_training.scales"),
+        ({"toy.layerwise.epochs": 100}, "toy.layerwise.epochs", "100 is not in"),
+        ({"toy.layerwise.bounds": [2, -2]}, "toy.layerwise.bounds", "2 is not below -2"),
         # Precision and recall look at five neighbours of each image.
         ({"metrics.neighbours": 900}, "metrics.neighbours", "900 is not below the 900 search images"),
         ({"search.images": 4, "intervals.seed_blocks": 2}, "search.images", "4"),
@@ -222,3 +233,30 @@ def test_a_block_without_parameters(config, refuses):
     config["blocks"] = [*LISTED, {"name": "tail", "pattern": "tail"}]
     with refuses("blocks.tail", "'tail' matches no parameter"):
         check_network(config)
+
+
+def test_the_gaussian_studies_have_the_numbers_of_the_papers(config):
+    """Neon's appendix, Adaptive Neon's section 4.1, and their notebooks."""
+    toy = config["toy"]
+    diffusion, autoregressive = toy["diffusion"], toy["autoregressive"]
+    assert (diffusion["data"], diffusion["epochs"], diffusion["lr"]) == (1000, 10_000, 1e-4)
+    assert diffusion["sampler"]["steps"] == 20
+    assert diffusion["self_training"] == {"data": 1000, "scales": [0.9, 1.1], "epochs": [50, 250], "lr": 1e-5}
+    assert (autoregressive["data"], autoregressive["epochs"], autoregressive["lr"]) == (100, 1000, 5e-4)
+    assert autoregressive["self_training"] == {
+        "data": 100_000, "scales": [0.5, 1.6], "epochs": [50, 250], "lr": 1e-4,
+    }  # fmt: skip
+    ranges = {
+        (family, part): tuple(toy[family][part][key] for key in ("first", "last", "count"))
+        for family in ("diffusion", "autoregressive")
+        for part in ("sweep", "alignment")
+    }
+    assert ranges == {
+        ("diffusion", "sweep"): (-2, 2, 101),
+        ("diffusion", "alignment"): (0.8, 1.2, 46),
+        ("autoregressive", "sweep"): (-1, 1, 41),
+        ("autoregressive", "alignment"): (0.6, 1.4, 41),
+    }
+    assert toy["layerwise"]["deltas"] == [0.05, 0.1, 0.2, 0.4, 0.6, 1.0, 1.5, 1.72]
+    assert (toy["layerwise"]["samples"], toy["verification"]) == (10_000, 1_000_000)
+    assert toy["seeds"] >= 10

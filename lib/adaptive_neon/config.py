@@ -156,6 +156,27 @@ def _contradictions(config: Mapping) -> Iterator[tuple[str, str]]:
             "replica_stride",
             f"{config['replica_stride']} is below the highest seed, {highest - 1}: replicas would share seeds",
         )
+    if config["experiment"] == "toy":
+        yield "experiment", "toy is the folder of the 2-D Gaussian studies; choose another name"
+    yield from _toy_contradictions(config["toy"])
+
+
+def _toy_contradictions(toy: Mapping) -> Iterator[tuple[str, str]]:
+    for family in ("diffusion", "autoregressive"):
+        for part in ("sweep", "alignment"):
+            values = toy[family][part]
+            if values["first"] >= values["last"]:
+                yield f"toy.{family}.{part}.first", f"{values['first']} is not below last, {values['last']}"
+    for one, several in (("scale", "scales"), ("epochs", "epochs")):
+        known = toy["diffusion"]["self_training"][several]
+        if toy["layerwise"][one] not in known:
+            yield (
+                f"toy.layerwise.{one}",
+                f"{toy['layerwise'][one]} is not in toy.diffusion.self_training.{several}, {known}",
+            )
+    low, high = toy["layerwise"]["bounds"]
+    if low >= high:
+        yield "toy.layerwise.bounds", f"{low} is not below {high}"
 
 
 def _one_line(fault: ValidationError) -> str:
@@ -169,6 +190,7 @@ def _one_line(fault: ValidationError) -> str:
         "maximum": lambda: f"must be at most {allowed}",
         "exclusiveMaximum": lambda: f"must be below {allowed}",
         "minItems": lambda: f"must hold at least {allowed} value{'s' * (allowed != 1)}",
+        "maxItems": lambda: f"must hold at most {allowed} value{'s' * (allowed != 1)}",
         "minLength": lambda: "must not be empty",
         "pattern": lambda: f"must match the regular expression {allowed}",
         "uniqueItems": lambda: "must not repeat a value",

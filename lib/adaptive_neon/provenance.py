@@ -1,14 +1,31 @@
-"""How a result was made: versions, machine, checksums."""
+"""How a result was made: versions, machine, times, checksums."""
 
+import json
 import os
 import platform
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from adaptive_neon.downloads import sha256_of
+from adaptive_neon.files import replacing
+from adaptive_neon.times import stage_times
 
 PACKAGES = ("adaptive-neon", "torch", "numpy", "scipy", "scikit-learn", "snakemake")
+
+
+def write_provenance(path: str | Path, results: str | Path, config: Mapping, **more: object) -> dict:
+    """Write as JSON how the folder `results` was made, and give it back."""
+    provenance = {
+        "machine": machine(),
+        "versions": versions(),
+        "times": {stage: vars(time) for stage, time in stage_times(results).items()},
+        **more,
+        "config": config,
+    }
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(provenance, indent=1))
+    return provenance
 
 
 def versions() -> dict[str, str]:

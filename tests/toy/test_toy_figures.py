@@ -3,6 +3,7 @@ import pytest
 from adaptive_neon.toy import published
 from adaptive_neon.toy.figures import (
     plot_alignment,
+    plot_directions,
     plot_layerwise,
     plot_samples,
     plot_sweep,
@@ -10,6 +11,7 @@ from adaptive_neon.toy.figures import (
     two_sigma,
 )
 from adaptive_neon.toy.gaussian import COVARIANCE
+from adaptive_neon.toy.summary import spread
 
 
 def test_ellipse_of_the_truth():
@@ -20,35 +22,60 @@ def test_ellipse_of_the_truth():
     assert ellipse.angle % 180 == pytest.approx(45)
 
 
-def test_sweep_marks_the_minimum_and_leaves_diverged_models_out():
-    figure = plot_sweep({250: {"ζ = 1.1": {-1.0: 0.5, 0.0: 0.2, 0.5: 0.01, 1.0: None}}})
-    curve, minimum = figure.axes[0].get_lines()[:2]
-    assert list(curve.get_xdata()) == [-1.0, 0.0, 0.5]
-    assert (minimum.get_xdata()[0], minimum.get_ydata()[0]) == (0.5, 0.01)
-    assert "w* = 0.5, 0.01" in minimum.get_label()
+def sweep_of(*distances):
+    return {
+        "self_training": [
+            {"scale": 1.1, "epochs": 250, "weights": [-1.0, 0.0, 0.5, 1.0], "distances": list(distances)}
+        ]
+    }
+
+
+def test_sweep_marks_each_seeds_minimum_and_leaves_diverged_models_out():
+    figure = plot_sweep("diffusion", [sweep_of(0.5, 0.2, 0.01, None), sweep_of(0.7, 0.1, 0.03, 0.02)])
+    median, minima = figure.axes[0].get_lines()[2:4]
+    assert list(median.get_ydata()) == pytest.approx([0.6, 0.15, 0.02, 0.02])
+    assert list(minima.get_xdata()) == [0.5, 1.0]
+    assert list(minima.get_ydata()) == [0.01, 0.02]
+    assert median.get_label() == "ζ = 1.1 (mode-seeking)\nw* = 0.75, from 0.5 to 1"
 
 
 def test_layerwise_draws_median_and_range():
-    figure = plot_layerwise(
-        {0.5: [1.0, 4.0, 2.0], 1.0: [3.0, 1.0, 9.0]}, [5.0, 6.0, 7.0], [0.1, 0.2, 0.3], {0.5: 2.5}
-    )
-    container = figure.axes[0].containers[0]
+    grids = [(0.5, [1.0, 4.0, 2.0]), (1.0, [3.0, 1.0, 9.0])]
+    summary = {
+        "seeds": [0, 1, 2],
+        "layerwise": {
+            "grids": [{"delta": delta, "distance": spread(values)} for delta, values in grids],
+            "single": spread([5.0, 6.0, 7.0]),
+        },
+        "search": {"from_single": {"distance": spread([0.1, 0.2, 0.3])}},
+    }
+    container = plot_layerwise(summary, {0.5: 2.5}).axes[0].containers[0]
     assert list(container.lines[0].get_ydata()) == [2.0, 3.0]
     ends = [segment[:, 1].tolist() for segment in container.lines[2][0].get_segments()]
     assert ends == [[1.0, 4.0], [1.0, 9.0]]
 
 
 @pytest.mark.parametrize(
-    ("symbol", "above", "left"), [("ζ", True, "diversity-seeking"), ("τ", False, "mode-seeking")]
+    ("family", "left"), [("diffusion", "diversity-seeking"), ("autoregressive", "mode-seeking")]
 )
-def test_alignment_draws_each_seed_and_the_median(symbol, above, left):
-    cosines = np.array([[0.2, 0.0, -0.1], [0.4, 0.1, -0.3], [0.3, -0.1, -0.2]])
-    axes = plot_alignment([0.8, 1.0, 1.2], cosines, symbol, above).axes[0]
+def test_alignment_draws_each_seed_and_the_median(family, left):
+    cosines = [[0.2, 0.0, -0.1], [0.4, 0.1, -0.3], [0.3, -0.1, -0.2]]
+    axes = plot_alignment(family, [{"scales": [0.8, 1.0, 1.2], "cosines": seed} for seed in cosines]).axes[0]
     lines = axes.get_lines()
-    assert [list(line.get_ydata()) for line in lines[:3]] == cosines.tolist()
+    assert [list(line.get_ydata()) for line in lines[:3]] == cosines
     assert list(lines[3].get_ydata()) == [0.3, 0.0, -0.2]
     named = {text.get_text(): text.xy[0] for text in axes.texts}
     assert named[left] == pytest.approx(0.9)
+
+
+def test_directions_count_the_seeds():
+    def seed(center, weights):
+        point = dict(zip(("input", "output"), weights, strict=True))
+        return {"w": center, "grids": [{"delta": 0.5, "point": point}]}
+
+    axes = plot_directions([seed(0.2, (0.7, 0.2)), seed(1.0, (1.5, 0.5)), seed(0.0, (-0.5, 0.0))]).axes[0]
+    heights = {bars.get_label(): [bar.get_height() for bar in bars] for bars in axes.containers}
+    assert heights == {"w* + δ": [2, 0], "w*": [0, 2], "w* − δ": [1, 1]}
 
 
 def test_figures_with_a_panel_for_each_entry():

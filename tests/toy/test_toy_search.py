@@ -3,7 +3,7 @@ import pytest
 from adaptive_neon.toy.autoregressive import Autoregressive
 from adaptive_neon.toy.diffusion import Diffusion
 from adaptive_neon.toy.gaussian import stream
-from adaptive_neon.toy.search import minimise, objective
+from adaptive_neon.toy.search import gradient_search, minimise, objective
 
 
 def test_gradient_agrees_with_finite_differences():
@@ -43,3 +43,18 @@ def test_minimise_stays_within_its_bounds():
     found = minimise(lambda w: (w.sum(), np.ones(2)), ["a", "b"], {"a": 0.5, "b": -0.5}, (-1.0, 2.0))
     assert found.point == {"a": -1.0, "b": -1.0}
     assert found.distance == -2
+
+
+def test_gradient_search_starts_at_the_single_weight_and_at_random_points():
+    family = Diffusion()
+    base, tuned = (family.initial(stream(0, purpose)) for purpose in ("base", "tuned"))
+    optima = gradient_search(family, base, tuned, 0.28, 2, (-1.0, 1.0), 200, 300, seed=0)
+    assert len(optima) == 3
+    assert set(optima[0]["start"].values()) == {0.28}
+    at_start = objective(family, base, tuned, family.draws(200, stream(0, "search")))
+    verifying = objective(family, base, tuned, family.draws(300, stream(0, "verification")))
+    for entry in optima:
+        weights = [np.array(list(entry[key].values())) for key in ("start", "point")]
+        assert abs(np.concatenate(weights)).max() <= 1
+        assert entry["search"] < at_start(weights[0])[0]
+        assert entry["distance"] == pytest.approx(verifying(weights[1])[0], rel=1e-4)

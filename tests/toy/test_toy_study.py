@@ -159,3 +159,60 @@ def test_alignment_of_two_independent_gaussians(width, tau):
     expected = (np.sign(g) * s).sum() / np.sqrt(abs(g).sum() * (s**2 / abs(g)).sum())
     found = study.alignment(family, base, real, [tau], 1, seed=0)
     assert found == [pytest.approx(expected, abs=0.05)]
+
+
+def test_the_sweep_finds_the_weight_that_is_best(pair):
+    base, tuned = pair
+    outcome = study.sweep(DIFFUSION, base, {(1.1, 5): tuned}, [-1.0, 0.0, 0.5], 300, 400, seed=3)
+    draws = DIFFUSION.draws(300, stream(3, "sweep"))
+    verifying = DIFFUSION.draws(400, stream(3, "verification"))
+    block_of = assign_blocks(base, DIFFUSION.blocks)
+    half = merge(base, tuned, dict.fromkeys(DIFFUSION.blocks, 0.5), block_of)
+    by_hand = [distance_by_hand(model, draws) for model in (tuned, base, half)]
+    entry = study.self_training(outcome, 1.1, 5)
+    assert entry["distances"] == pytest.approx(by_hand, rel=1e-5)
+    best = np.argmin(by_hand)
+    assert entry["w"] == [-1.0, 0.0, 0.5][best]
+    assert entry["distance"] == pytest.approx(distance_by_hand((tuned, base, half)[best], verifying), rel=1e-5)
+    assert entry["collapsed"] == pytest.approx(distance_by_hand(tuned, verifying), rel=1e-5)
+    assert outcome["base"] == pytest.approx(distance_by_hand(base, verifying), rel=1e-5)
+
+
+def test_the_layerwise_search_takes_the_best_of_each_grid_and_measures_it_again(pair):
+    base, tuned = pair
+    single = {"scale": 1.1, "epochs": 5, "w": 0.1, "distance": 9.0}
+    outcome = study.layerwise_search(DIFFUSION, base, tuned, single, [0.4, 0.2], 30, 50, seed=0)
+    assert (outcome["w"], outcome["single"], outcome["evaluations"]) == (0.1, 9.0, 2 * 3**6)
+    assert [entry["delta"] for entry in outcome["grids"]] == [0.2, 0.4]
+    points = study.layerwise_grid(DIFFUSION.blocks, 0.1, 0.2)
+    found = study.merged_distances(DIFFUSION, base, tuned, points, DIFFUSION.draws(30, stream(0, "search")))
+    entry = outcome["grids"][0]
+    assert point_name(entry["point"]) == min(found, key=found.get)
+    assert entry["search"] == pytest.approx(min(found.values()))
+    merged = merge(base, tuned, entry["point"], assign_blocks(base, DIFFUSION.blocks))
+    verifying = DIFFUSION.draws(50, stream(0, "verification"))
+    assert entry["distance"] == pytest.approx(distance_by_hand(merged, verifying), rel=1e-5)
+
+
+def test_values_are_even_and_short():
+    assert study.evenly(-2, 2, 101)[57] == 0.28
+    assert study.evenly(0.8, 1.2, 46)[0::45] == [0.8, 1.2]
+
+
+def test_base_models_of_one_seed_are_one_model():
+    family = Autoregressive()
+    first, again, other = (study.base_model(family, 20, 3, 1e-2, seed) for seed in (0, 0, 1))
+    assert all(np.array_equal(first[name], again[name]) for name in first)
+    assert not np.array_equal(first["hidden1.weight"], other["hidden1.weight"])
+
+
+def test_a_picture_shows_the_models_on_the_same_draws(pair):
+    base, tuned = pair
+    points = {
+        "base": ((1.1, 5), dict.fromkeys(DIFFUSION.blocks, 0.0)),
+        "collapsed": ((1.1, 5), dict.fromkeys(DIFFUSION.blocks, -1.0)),
+    }
+    shown = study.picture_points(DIFFUSION, base, {(1.1, 5): tuned}, points, 7, seed=0)
+    draws = DIFFUSION.draws(7, stream(0, "picture"))
+    for title, model in (("base", base), ("collapsed", tuned)):
+        np.testing.assert_allclose(shown[title], DIFFUSION.sample(stack([model]), draws)[0], atol=1e-4)

@@ -20,20 +20,20 @@ SMALL = {
 WILDCARD = re.compile(r"(\w+)=([^,\n]+)")
 
 
-def command(folder: Path, config: dict | None = None, *flags: str) -> list[str]:
+def command(folder: Path, config: dict | None = None, *flags: str, target: str = "all") -> list[str]:
     """The snakemake call for the tiny study in `folder`, with `config` laid over it."""
     overlay = folder / "overlay.yaml"
     overlay.write_text(yaml.safe_dump(config or {}))
     return [
         sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile", "--directory", folder,
-        "--configfile", ROOT / "config.yaml", ROOT / "tests/tiny.yaml", overlay, *flags,
+        "--configfile", ROOT / "config.yaml", ROOT / "tests/tiny.yaml", overlay, *flags, "--", target,
     ]  # fmt: skip
 
 
-def run(folder: Path, config: dict | None = None, *flags: str) -> subprocess.CompletedProcess:
+def run(folder: Path, config: dict | None = None, *flags: str, target: str = "all") -> subprocess.CompletedProcess:
     """Run it to its end; standard output and standard error come back together, as a terminal shows them."""
     return subprocess.run(
-        command(folder, config, *flags),
+        command(folder, config, *flags, target=target),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -48,11 +48,11 @@ def jobs(output: str) -> set[tuple[str, ...]]:
         wildcards = re.search(r"^ +wildcards: (.*)$", match["body"], re.MULTILINE)
         values = [value for _, value in WILDCARD.findall(wildcards[1])] if wildcards else []
         found.add((match["rule"], *values))
-    return found - {("all",)}
+    return found - {("all",), ("toy",)}
 
 
-def planned(folder: Path, config: dict | None = None) -> set[tuple[str, ...]]:
+def planned(folder: Path, config: dict | None = None, target: str = "all") -> set[tuple[str, ...]]:
     """The jobs that a run with this configuration would start, by a dry run."""
-    process = run(folder, config, "--dry-run")
+    process = run(folder, config, "--dry-run", target=target)
     assert process.returncode == 0, process.stdout
     return jobs(process.stdout)

@@ -13,6 +13,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(results: Path) -> None:
     from adaptive_neon.times import stage_times, time_lines
+    from adaptive_neon.toy import summary as toy
     from adaptive_neon.wording import terminal_lines
 
     try:
@@ -21,6 +22,7 @@ def run(results: Path) -> None:
         raise InputError(f"{results}/summary.json: no such file; run the study first") from None
     print("job times, summed over jobs that ran side by side:")
     print(*time_lines(stage_times(results)), sep="\n")
-    print(*terminal_lines(summary), sep="\n")
+    lines = toy.terminal_lines if summary.get("study") == "toy" else terminal_lines
+    print(*lines(summary), sep="\n")
     if (report := results / "report.html").exists():
         print(report)

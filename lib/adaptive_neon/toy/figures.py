@@ -9,6 +9,8 @@ from matplotlib.patches import Ellipse
 from adaptive_neon.figures import BLUE, CURVES, ORANGE, RED
 from adaptive_neon.grid import Point
 from adaptive_neon.toy.gaussian import COVARIANCE
+from adaptive_neon.toy.scales import SCALES
+from adaptive_neon.toy.statements import scale_text, steps
 
 DISTANCE = "Fréchet distance to the truth\n(squared data units)"
 
@@ -43,23 +45,41 @@ def two_sigma(mean: np.ndarray, covariance: np.ndarray, **style) -> Ellipse:
     return Ellipse(tuple(mean), width, height, angle=angle, fill=False, **style)
 
 
-def plot_sweep(curves: Mapping[int, Mapping[str, Mapping[float, float | None]]]) -> Figure:
-    """Distance over the single weight w: a panel for each number of epochs, a curve for each sampler.
+def plot_sweep(family: str, sweeps: Sequence[Mapping]) -> Figure:
+    """Distance over the single weight w: a panel for each number of epochs, a colour for each scale.
+
+    Thin lines are the seeds, dots their minima; the thick line is the median over the seeds.
 
     Args:
-        curves: epochs → name of the sampler (such as "ζ = 1.1") → {w: distance}, None where the model diverged.
+        family: name in `SCALES`.
+        sweeps: what `study.sweep` returned, for each seed.
     """
-    figure = Figure(figsize=(4.2 * len(curves), 4.4), layout="constrained")
-    all_axes = figure.subplots(1, len(curves), sharey=True, squeeze=False)[0]
-    for axes, (epochs, samplers) in zip(all_axes, curves.items(), strict=True):
-        for (name, distances), style in zip(samplers.items(), CURVES, strict=False):
-            found = {w: distance for w, distance in distances.items() if distance is not None}
-            best = min(found, key=found.get)
+    settings = list(zip(*(sweep["self_training"] for sweep in sweeps), strict=True))
+    panels = sorted({entries[0]["epochs"] for entries in settings})
+    figure = Figure(figsize=(4.4 * len(panels), 4.6), layout="constrained")
+    all_axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+    for axes, epochs in zip(all_axes, panels, strict=True):
+        shown = [entries for entries in settings if entries[0]["epochs"] == epochs]
+        for entries, style in zip(shown, CURVES * len(shown), strict=False):
+            weights = entries[0]["weights"]
+            # A diverged model, None, becomes a gap.
+            distances = np.array([entry["distances"] for entry in entries], dtype=float)
+            best = np.nanargmin(distances, axis=1)
+            found = np.array(weights)[best]
+            label = f"{scale_text(family, entries[0]['scale'])}\nw* = {_median_and_range(found)}"
+            if len(distances) > 1:
+                axes.plot(weights, distances.T, color=style["color"], linewidth=0.6, alpha=0.35)
             axes.plot(
-                *zip(*sorted(found.items()), strict=True), color=style["color"], linestyle=style["linestyle"]
+                weights,
+                np.nanmedian(distances, axis=0),
+                color=style["color"],
+                linestyle=style["linestyle"],
+                linewidth=2,
+                label=label,
             )
-            label = f"{name}: w* = {best:g}, {found[best]:.2g}"
-            axes.plot(best, found[best], label=label, **style)
+            axes.plot(
+                found, np.nanmin(distances, axis=1), linestyle="", color=style["color"], marker=style["marker"]
+            )
         for w, name in ((-1, "θ_s"), (0, "θ_r")):
             axes.axvline(w, color="0.6", linewidth=0.8, zorder=0)
             axes.annotate(f" {name}", (w, 1), xycoords=("data", "axes fraction"), va="top", color="0.35")
@@ -69,40 +89,44 @@ def plot_sweep(curves: Mapping[int, Mapping[str, Mapping[float, float | None]]])
     return figure
 
 
-def plot_layerwise(
-    distances: Mapping[float, Sequence[float]],
-    single: Sequence[float],
-    optimum: Sequence[float],
-    published: Mapping[float, float],
-) -> Figure:
+def _median_and_range(values: np.ndarray) -> str:
+    text = f"{np.median(values):g}"
+    if len(values) > 1:
+        text += f", from {values.min():g} to {values.max():g}"
+    return text.replace("-", "−")
+
+
+def plot_layerwise(summary: Mapping, published: Mapping[float, float]) -> Figure:
     """Distance over δ of the best point of the layer-wise grid: median and range over the seeds.
 
     Args:
-        distances: δ → one distance for each seed.
-        single: each seed's distance at its best single weight.
-        optimum: each seed's distance where the gradient-based search ended.
+        summary: see `summary.summarise`.
         published: δ → distance.
     """
-    figure = Figure(figsize=(6.4, 4.2), layout="constrained")
+    figure = Figure(figsize=(6.4, 4.6), layout="constrained")
     axes = figure.subplots()
-    deltas = list(distances)
-    values = np.array(list(distances.values()))
-    median = np.median(values, axis=1)
-    spread = np.abs(np.array([values.min(axis=1), values.max(axis=1)]) - median)
+    grids = summary["layerwise"]["grids"]
+    median, low, high = (
+        np.array([entry["distance"][key] for entry in grids], dtype=float) for key in ("median", "low", "high")
+    )
     axes.errorbar(
-        deltas,
+        [entry["delta"] for entry in grids],
         median,
-        spread,
+        [median - low, high - median],
         capsize=3,
-        label=f"layer-wise grid, median and range of {values.shape[1]} seed(s)",
+        label=f"layer-wise grid, {len(summary['seeds'])} seeds"
+        if len(summary["seeds"]) > 1
+        else "layer-wise grid",
         **CURVES[0],
     )
-    levels = (("best single w", single, "--", ORANGE), ("gradient-based search", optimum, ":", RED))
+    levels = (
+        ("best single w", summary["layerwise"]["single"], "--", ORANGE),
+        ("gradient-based search", summary["search"]["from_single"]["distance"], ":", RED),
+    )
     for name, level, line, color in levels:
-        axes.axhline(np.median(level), linestyle=line, color=color, linewidth=2, label=name)
-        if len(level) > 1:
-            axes.axhspan(min(level), max(level), color=color, alpha=0.12, linewidth=0)
-    axes.plot(list(published), list(published.values()), "x:", color="0.4", label="published (one seed)")
+        axes.axhline(level["median"], linestyle=line, color=color, linewidth=2, label=name)
+        axes.axhspan(level["low"], level["high"], color=color, alpha=0.12, linewidth=0)
+    axes.plot(list(published), list(published.values()), "x:", color="0.4", label="published, one seed")
     axes.set(xlabel="half-width δ of the grid around w* (no unit)", ylabel=DISTANCE, yscale="log")
     figure.legend(loc="outside lower center", ncols=2, frameon=False)
     return figure
@@ -127,20 +151,61 @@ def plot_winners(winners: Mapping[float, Point], single: float) -> Figure:
     return figure
 
 
-def plot_alignment(scales: Sequence[float], cosines: np.ndarray, symbol: str, mode_seeking_above: bool) -> Figure:
+def plot_directions(layerwise: Sequence[Mapping]) -> Figure:
+    """In how many seeds the winner raises, keeps or lowers the weight of each block, a panel for each δ.
+
+    Args:
+        layerwise: what `study.layerwise_search` returned, for each seed.
+    """
+    columns = 4
+    deltas = [entry["delta"] for entry in layerwise[0]["grids"]]
+    rows = -(-len(deltas) // columns)
+    figure = Figure(figsize=(2.3 * columns, 2.2 * rows + 0.6), layout="constrained")
+    all_axes = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
+    looks = {1: ("w* + δ", BLUE, ""), 0: ("w*", "0.85", ""), -1: ("w* − δ", ORANGE, "//")}
+    for axes, delta, entries in zip(
+        all_axes.flat, deltas, zip(*(part["grids"] for part in layerwise), strict=True), strict=False
+    ):
+        found = [steps(entry["point"], part["w"]) for entry, part in zip(entries, layerwise, strict=True)]
+        bottom = np.zeros(len(found[0]))
+        for step, (name, color, hatch) in looks.items():
+            counts = [sum(point[block] == step for point in found) for block in found[0]]
+            axes.bar(
+                list(found[0]),
+                counts,
+                bottom=bottom,
+                label=name,
+                color=color,
+                hatch=hatch,
+                edgecolor="black",
+                linewidth=0.6,
+            )
+            bottom += counts
+        axes.set_title(f"δ = {delta:g}", fontsize=10)
+        axes.tick_params(axis="x", rotation=90)
+        axes.yaxis.get_major_locator().set_params(integer=True)
+    for axes in all_axes.flat[len(deltas) :]:
+        axes.set_axis_off()
+    figure.supylabel("number of seeds", fontsize=10)
+    figure.legend(*all_axes.flat[0].get_legend_handles_labels(), loc="outside upper right", ncols=3, frameon=False)
+    return figure
+
+
+def plot_alignment(family: str, alignments: Sequence[Mapping]) -> Figure:
     """Cosine of the population gradients over the sampler's scale: each seed, and their median.
 
     Args:
-        scales: ζ or τ, [K].
-        cosines: [seeds, K].
-        symbol: name of the scale on its axis.
-        mode_seeking_above: whether the sampler is mode-seeking above 1, as for ζ, or below, as for τ.
+        family: name in `SCALES`.
+        alignments: for each seed {"scales": [K], "cosines": [K]}.
     """
+    scale = SCALES[family]
+    scales = alignments[0]["scales"]
+    cosines = np.array([alignment["cosines"] for alignment in alignments])
     figure = Figure(figsize=(6.4, 4.2), layout="constrained")
     axes = figure.subplots()
     low, high = min(scales), max(scales)
     sides = {"mode-seeking": (1, high), "diversity-seeking": (low, 1)}
-    if not mode_seeking_above:
+    if not scale.mode_seeking_above:
         sides = {"mode-seeking": (low, 1), "diversity-seeking": (1, high)}
     for (name, side), bottom in zip(sides.items(), (0.0, 0.5), strict=True):
         axes.axvspan(*side, bottom, bottom + 0.5, color="0.92", linewidth=0, zorder=0)
@@ -160,8 +225,8 @@ def plot_alignment(scales: Sequence[float], cosines: np.ndarray, symbol: str, mo
     axes.set(
         xlim=(low, high),
         ylim=(-1.05, 1.05),
-        xlabel=f"{symbol} (no unit)",
+        xlabel=f"{scale.name} {scale.symbol} (no unit)",
         ylabel="cosine of the gradients (no unit)",
     )
-    axes.legend(frameon=False, loc="lower right" if not mode_seeking_above else "lower left")
+    axes.legend(frameon=False, loc="lower left" if scale.mode_seeking_above else "lower right")
     return figure

@@ -1,5 +1,6 @@
 """Gradient-based search of the weights: the distance is a smooth function of one number per block."""
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -9,10 +10,10 @@ from scipy.optimize import minimize
 
 from adaptive_neon.blocks import assign_blocks
 from adaptive_neon.extrapolation import merge
-from adaptive_neon.grid import Point
-from adaptive_neon.toy.gaussian import frechet_distance
+from adaptive_neon.grid import Point, point_name
+from adaptive_neon.toy.gaussian import frechet_distance, stream
 from adaptive_neon.toy.network import Family, Model, stack
-from adaptive_neon.toy.study import sample_moments
+from adaptive_neon.toy.study import merged_distances, sample_moments
 
 Objective = Callable[[np.ndarray], tuple[float, np.ndarray]]
 
@@ -62,3 +63,47 @@ def minimise(
     )
     point = {block: float(w) for block, w in zip(blocks, found.x, strict=True)}
     return Optimum(point, float(found.fun), int(found.nfev))
+
+
+def gradient_search(
+    family: Family,
+    base: Model,
+    tuned: Model,
+    center: float,
+    starts: int,
+    bounds: tuple[float, float],
+    samples: int,
+    verification: int,
+    seed: int,
+) -> list[dict]:
+    """The optima reached from w* = `center` and from `starts` random points, on the draws of the layer-wise grid.
+
+    Returns:
+        For each start {"start": point, "point", "search": distance on the `samples` of the search, "distance":
+        that on `verification` samples, "evaluations", "seconds": CPU time of the search}.
+    """
+    blocks = list(family.blocks)
+    distance = objective(family, base, tuned, family.draws(samples, stream(seed, "search")))
+    uniform = torch.rand(starts, len(blocks), generator=stream(seed, "starts"), dtype=torch.float64)
+    low, high = bounds
+    first = [[center] * len(blocks), *(low + (high - low) * uniform).tolist()]
+    optima = []
+    for weights in first:
+        start = dict(zip(blocks, weights, strict=True))
+        before = time.process_time()
+        found = minimise(distance, blocks, start, bounds)
+        seconds = time.process_time() - before
+        optima.append(
+            {
+                "start": start,
+                "point": found.point,
+                "search": found.distance,
+                "evaluations": found.evaluations,
+                "seconds": seconds,
+            }
+        )
+    draws = family.draws(verification, stream(seed, "verification"))
+    verified = merged_distances(family, base, tuned, [entry["point"] for entry in optima], draws)
+    for entry in optima:
+        entry["distance"] = verified[point_name(entry["point"])]
+    return optima

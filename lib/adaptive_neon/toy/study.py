@@ -1,21 +1,42 @@
 """The experiments on the 2-D Gaussian: self-training, distances of merged models, gradient alignment."""
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 
+import numpy as np
 import torch
 
 from adaptive_neon.blocks import assign_blocks
 from adaptive_neon.extrapolation import merge
-from adaptive_neon.grid import Point, grid, point_name
-from adaptive_neon.toy.gaussian import frechet_distance, moments, stream
+from adaptive_neon.grid import Point, diagonal, grid, parse_point, point_name
+from adaptive_neon.selection import best_point, best_single_point
+from adaptive_neon.toy.autoregressive import Autoregressive
+from adaptive_neon.toy.diffusion import Diffusion
+from adaptive_neon.toy.gaussian import frechet_distance, moments, real_data, stream
 from adaptive_neon.toy.network import Family, Model, Stack, stack, train
 
 # What is evaluated together: up to 8 models, and so many points that an activation [M, 32, n] of 0.5 MB stays in
 # the L2 cache.
 MODELS, COLUMNS = 8, 4096
+
+
+def family_of(name: str, sampler: Mapping) -> Family:
+    """The family of a name in the configuration."""
+    return {"diffusion": Diffusion, "autoregressive": Autoregressive}[name](**sampler)
+
+
+def training_data(points: int, seed: int) -> torch.Tensor:
+    """The real points [2, n] that θ_r is trained on."""
+    return real_data(points, stream(seed, "real"))
+
+
+def base_model(family: Family, points: int, epochs: int, learning_rate: float, seed: int) -> Model:
+    """θ_r."""
+    initial, x = family.initial(stream(seed, "initial")), training_data(points, seed)
+    return train(family, initial, x, learning_rate, [epochs], stream(seed, "training"))[epochs]
 
 
 def self_train(
@@ -74,6 +95,96 @@ def merged_distances(
     return dict(zip(map(point_name, points), distances(family, models, draws, threads), strict=True))
 
 
+def sweep(
+    family: Family,
+    base: Model,
+    tuned: Mapping[tuple[float, int], Model],
+    weights: Sequence[float],
+    samples: int,
+    verification: int,
+    seed: int,
+) -> dict:
+    """Distance over one weight w, for each θ_s; base, collapsed and best model again on `verification` samples.
+
+    Args:
+        tuned: (ζ or τ, epochs) → θ_s.
+        weights: at which the curve is measured, on `samples` samples.
+
+    Returns:
+        {"base": distance, "self_training": [{"scale", "epochs", "weights": [K], "distances": [K], "w": w*,
+        "collapsed": distance, "distance": that of w*}]}.
+    """
+    draws = family.draws(samples, stream(seed, "sweep"))
+    verifying = family.draws(verification, stream(seed, "verification"))
+    outcome: dict = {"base": next(distances(family, [base], verifying)), "self_training": []}
+    for (scale, epochs), model in tuned.items():
+        curve = merged_distances(family, base, model, diagonal(family.blocks, weights), draws)
+        best = parse_point(best_single_point(curve))
+        ends = [*diagonal(family.blocks, [-1]), best]
+        verified = merged_distances(family, base, model, ends, verifying)
+        outcome["self_training"].append(
+            {
+                "scale": scale,
+                "epochs": epochs,
+                "weights": list(weights),
+                "distances": list(curve.values()),
+                "w": next(iter(best.values())),
+                "collapsed": verified[point_name(ends[0])],
+                "distance": verified[point_name(best)],
+            }
+        )
+    return outcome
+
+
+def self_training(outcome: Mapping, scale: float, epochs: int) -> dict:
+    """The entry of one self-training in what `sweep` returned."""
+    return next(
+        entry for entry in outcome["self_training"] if (entry["scale"], entry["epochs"]) == (scale, epochs)
+    )
+
+
+def layerwise_search(
+    family: Family,
+    base: Model,
+    tuned: Model,
+    single: Mapping,
+    deltas: Sequence[float],
+    samples: int,
+    verification: int,
+    seed: int,
+) -> dict:
+    """The best point of each δ's grid around w*, and its distance on `verification` samples.
+
+    Args:
+        single: the entry of this θ_s in what `sweep` returns.
+
+    Returns:
+        {"scale", "epochs", "w": w*, "single": distance there, "grids": [{"delta", "point", "search": distance on
+        the `samples` of the search, "distance"}], "evaluations": models searched, "seconds": CPU time of the
+        search}.
+    """
+    draws = family.draws(samples, stream(seed, "search"))
+    start = time.process_time()
+    grids, evaluations = [], 0
+    for delta in sorted(deltas):
+        found = merged_distances(family, base, tuned, layerwise_grid(family.blocks, single["w"], delta), draws)
+        best = best_point(found)
+        grids.append({"delta": delta, "point": parse_point(best), "search": found[best]})
+        evaluations += len(found)
+    seconds = time.process_time() - start
+    winners = {point_name(entry["point"]): entry["point"] for entry in grids}  # two δ can share the centre
+    verifying = family.draws(verification, stream(seed, "verification"))
+    verified = merged_distances(family, base, tuned, list(winners.values()), verifying)
+    for entry in grids:
+        entry["distance"] = verified[point_name(entry["point"])]
+    return {key: single[key] for key in ("scale", "epochs", "w")} | {
+        "single": single["distance"],
+        "grids": grids,
+        "evaluations": evaluations,
+        "seconds": seconds,
+    }
+
+
 def layerwise_grid(blocks: Iterable[str], center: float, delta: float) -> list[Point]:
     """The 3^blocks points with a weight from {w* − δ, w*, w* + δ} in each block (Adaptive Neon, section 4.1)."""
     values = [round(center + step, 10) for step in (-delta, 0.0, delta)]
@@ -102,6 +213,32 @@ def preconditioned_cosine(a: torch.Tensor, b: torch.Tensor, mean_square: torch.T
     """cos(a, b) in ⟨a, P b⟩ with Adam's diagonal preconditioner P = 1 / (√v + ε) (Neon, appendix)."""
     a, b, p = a.double(), b.double(), 1 / (mean_square.double().sqrt() + eps)
     return float((a * p * b).sum() / ((a * p * a).sum() * (b * p * b).sum()).sqrt())
+
+
+def picture_points(
+    family: Family,
+    base: Model,
+    tuned: Mapping[tuple[float, int], Model],
+    points: Mapping[str, tuple[tuple[float, int], Point]],
+    n: int,
+    seed: int,
+) -> dict[str, np.ndarray]:
+    """n samples [2, n] of merged models for a picture, all from the same draws.
+
+    Args:
+        tuned: (ζ or τ, epochs) → θ_s.
+        points: title → which θ_s, and the weights of the merge.
+    """
+    block_of = assign_blocks(base, family.blocks)
+    models = [merge(base, tuned[key], point, block_of) for key, point in points.values()]
+    with torch.inference_mode():
+        samples = family.sample(stack(models), family.draws(n, stream(seed, "picture")))
+    return dict(zip(points, samples.numpy(), strict=True))
+
+
+def evenly(first: float, last: float, count: int) -> list[float]:
+    """`count` values from `first` to `last`, each the number that people would write."""
+    return [round(value, 10) for value in np.linspace(first, last, count).tolist()]
 
 
 def alignment(

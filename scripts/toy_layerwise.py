@@ -1,0 +1,28 @@
+"""The grids of a weight per layer around the best single weight."""
+
+import json
+from pathlib import Path
+
+from adaptive_neon.files import replacing
+from adaptive_neon.job import job
+from adaptive_neon.toy.models import read_models
+from adaptive_neon.toy.study import family_of, layerwise_search, self_training
+
+with job(snakemake.log[0], snakemake.threads):
+    params = snakemake.params
+    protocol = params.protocol
+    base, tuned = read_models(snakemake.input.models)
+    key = protocol["scale"], protocol["epochs"]
+    single = self_training(json.loads(Path(snakemake.input.sweep).read_text()), *key)
+    outcome = layerwise_search(
+        family_of("diffusion", params.sampler),
+        base,
+        tuned[key],
+        single,
+        protocol["deltas"],
+        protocol["samples"],
+        params.verification,
+        int(snakemake.wildcards.seed),
+    )
+    with replacing(snakemake.output[0]) as temporary:
+        temporary.write_text(json.dumps(outcome, indent=1))

@@ -1,0 +1,24 @@
+"""The report of the 2-D Gaussian studies: one page with tables, figures and how it was made."""
+
+import json
+from pathlib import Path
+
+import yaml
+from adaptive_neon.job import job
+from adaptive_neon.provenance import write_provenance
+from adaptive_neon.report import write_report
+from adaptive_neon.toy.summary import terminal_lines
+
+with job(snakemake.log[0], snakemake.threads):
+    params = snakemake.params
+    summary = json.loads(Path(snakemake.input.summary[0]).read_text())
+    context = {
+        "summary": summary,
+        "lines": terminal_lines(summary),
+        "provenance": write_provenance(snakemake.output.provenance, params.results, params.config),
+        "config": params.config,
+        "config_text": yaml.safe_dump(params.config, sort_keys=False),
+        "results": params.results,
+        "families": params.families,
+    }
+    write_report(snakemake.output.page, snakemake.input.template, params.results, context)

@@ -1,0 +1,22 @@
+"""Distance to the 2-D Gaussian over one weight, for each self-training."""
+
+import json
+
+from adaptive_neon.files import replacing
+from adaptive_neon.job import job
+from adaptive_neon.toy.models import read_models
+from adaptive_neon.toy.study import evenly, family_of, sweep
+
+with job(snakemake.log[0], snakemake.threads):
+    protocol = snakemake.params.protocol
+    values = protocol["sweep"]
+    outcome = sweep(
+        family_of(snakemake.wildcards.family, protocol["sampler"]),
+        *read_models(snakemake.input[0]),
+        evenly(values["first"], values["last"], values["count"]),
+        values["samples"],
+        snakemake.params.verification,
+        int(snakemake.wildcards.seed),
+    )
+    with replacing(snakemake.output[0]) as temporary:
+        temporary.write_text(json.dumps(outcome, indent=1))

@@ -1,0 +1,20 @@
+"""The tables of the 2-D Gaussian studies as CSV and as Markdown."""
+
+import csv
+import json
+from pathlib import Path
+
+from adaptive_neon.files import replacing
+from adaptive_neon.job import job
+from adaptive_neon.toy.summary import TABLES
+from adaptive_neon.wording import markdown_table
+
+with job(snakemake.log[0], snakemake.threads):
+    summary = json.loads(Path(snakemake.input[0]).read_text())
+    for name, table in TABLES.items():
+        path = Path(snakemake.output[name])
+        header, *rows = table(summary)
+        with replacing(path) as temporary, open(temporary, "w", newline="") as file:
+            csv.writer(file).writerows([header, *rows])
+        with replacing(path.with_suffix(".md")) as temporary:
+            temporary.write_text(markdown_table(header, rows))
