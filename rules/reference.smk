@@ -75,7 +75,9 @@ rule reference:
         data=DATA,
         extractor=EXTRACTOR,
         statistics=(
-            rules.import_statistics.output if config["features"]["reference"] else []
+            rules.import_statistics.output[0]
+            if config["features"]["reference"]
+            else []
         ),
     output:
         REFERENCE,
