@@ -21,6 +21,15 @@ rule all:
         rules.report.output,
 
 
+# The base model alone: its held-out images and their metrics.
+rule pretrained:
+    input:
+        expand(
+            cell_file("heldout", BASE_KIMG, BASE_CELLS["heldout"], "metrics.json"),
+            replica=0,
+        ),
+
+
 rule toy:
     input:
         rules.toy_report.output,

@@ -2,41 +2,71 @@
 
 
 rule data:
+    input:
+        local_file(config["data"]["source"]),
     output:
         DATA,
     log:
         logs("data"),
     benchmark:
         benchmarks("data")
+    priority: FETCHES
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=4000,
+        runtime=60,
     params:
-        data=config["data"],
+        source=config["data"]["source"],
+        sha256=config["data"]["sha256"],
     script:
         "../scripts/data.py"
 
 
-rule base:
-    input:
-        DATA,
-    output:
-        model=BASE,
-        losses=f"{RESULTS}/base/losses.csv",
-    log:
-        logs("base"),
-    benchmark:
-        benchmarks("base")
-    conda:
-        ENVIRONMENT
-    threads: RUN["training_threads"]
-    resources:
-        mem_mb=4000,
-        runtime=720,
-    params:
-        architecture=config["base"]["architecture"],
-        training=config["base"]["training"],
-    script:
-        "../scripts/base.py"
+if config["base"]["checkpoint"]:
+
+    rule import_base:
+        input:
+            local_file(config["base"]["checkpoint"]),
+        output:
+            BASE,
+        log:
+            logs("base"),
+        benchmark:
+            benchmarks("base")
+        priority: FETCHES
+        conda:
+            ENVIRONMENT
+        resources:
+            mem_mb=4000,
+            runtime=60,
+        params:
+            source=config["base"]["checkpoint"],
+            sha256=config["base"]["sha256"],
+            architecture=config["base"]["architecture"],
+        script:
+            "../scripts/import_base.py"
+
+else:
+
+    rule base:
+        input:
+            DATA,
+        output:
+            model=BASE,
+            losses=f"{RESULTS}/base/losses.csv",
+        log:
+            logs("base"),
+        benchmark:
+            benchmarks("base")
+        conda:
+            ENVIRONMENT
+        threads: RUN["training_threads"]
+        resources:
+            mem_mb=4000,
+            runtime=720,
+        params:
+            architecture=config["base"]["architecture"],
+            training=config["base"]["training"],
+        script:
+            "../scripts/base.py"

@@ -1,5 +1,6 @@
 # The checked configuration and the names of the files; every other file of rules builds on these.
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -45,6 +46,8 @@ BASE_CELLS = {
 CELL = f"{REPLICA}/{{stage}}/{{kimg}}/{{cell}}"
 CELL_NAME = "replica-{replica}/{stage}-{kimg}/{cell}"
 
+FETCHES = 100  # priority of the jobs that may need the network, which then is missed in the first minute
+
 adopt_jobs()
 
 
@@ -76,6 +79,11 @@ def logs(name, results=RESULTS):
 
 def benchmarks(name, results=RESULTS):
     return f"{results}/benchmarks/{name}.tsv"
+
+
+def local_file(location):
+    """A file that the config names, if it is here; a change of it then counts. Jobs fetch or miss the others."""
+    return [location] if location and os.path.exists(location) else []
 
 
 def snapshot(replica, kimg):

@@ -1,32 +1,84 @@
 # The feature extractor, and the statistics of the real images in its space.
 
 
-rule extractor:
+if config["features"]["extractor"] == "digits":
+
+    rule extractor:
+        input:
+            DATA,
+        output:
+            EXTRACTOR,
+        log:
+            logs("extractor"),
+        benchmark:
+            benchmarks("extractor")
+        conda:
+            ENVIRONMENT
+        threads: RUN["job_threads"]
+        resources:
+            mem_mb=2000,
+            runtime=10,
+        params:
+            width=config["features"]["width"],
+            seed=config["features"]["seed"],
+        script:
+            "../scripts/extractor.py"
+
+else:
+
+    rule import_extractor:
+        input:
+            local_file(config["features"]["weights"]),
+        output:
+            EXTRACTOR,
+        log:
+            logs("extractor"),
+        benchmark:
+            benchmarks("extractor")
+        priority: FETCHES
+        conda:
+            ENVIRONMENT
+        resources:
+            mem_mb=2000,
+            runtime=60,
+        params:
+            weights=config["features"]["weights"],
+            convention=config["features"]["extractor"],
+        script:
+            "../scripts/import_extractor.py"
+
+
+rule import_statistics:
     input:
-        DATA,
+        local_file(config["features"]["reference"]),
     output:
-        EXTRACTOR,
+        f"{RESULTS}/reference/published.npz",
     log:
-        logs("extractor"),
+        logs("published"),
     benchmark:
-        benchmarks("extractor")
+        benchmarks("published")
+    priority: FETCHES
     conda:
         ENVIRONMENT
-    threads: RUN["job_threads"]
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=1000,
+        runtime=60,
     params:
-        width=config["features"]["width"],
-        seed=config["features"]["seed"],
+        source=config["features"]["reference"],
+        sha256=config["features"].get("reference_sha256"),
     script:
-        "../scripts/extractor.py"
+        "../scripts/import_statistics.py"
 
 
 rule reference:
     input:
         data=DATA,
         extractor=EXTRACTOR,
+        statistics=(
+            rules.import_statistics.output[0]
+            if config["features"]["reference"]
+            else []
+        ),
     output:
         REFERENCE,
     log:

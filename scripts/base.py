@@ -2,16 +2,17 @@
 
 import torch
 from adaptive_neon.checkpoints import write_checkpoint
-from adaptive_neon.device import pick_device, pick_precision
+from adaptive_neon.device import pick_precision
+from adaptive_neon.distributed import in_processes, process_group, rank
 from adaptive_neon.images import read_images
 from adaptive_neon.job import job, progress_bar
 from adaptive_neon.resume import Rolling, fingerprint
 from adaptive_neon.training import Training, TrainingSettings, train, write_losses
 from adaptive_neon.unet import arrays, build
 
-with job(snakemake.log[0], snakemake.threads):
-    params, run = snakemake.params, snakemake.config["run"]
-    device = pick_device(run["device"])
+params, run = snakemake.params, snakemake.config["run"]
+in_processes(run["training_processes"], snakemake.log[0])
+with job(snakemake.log[0], snakemake.threads), process_group(run["device"]) as device:
     images, labels = read_images(snakemake.input[0], "images")
     settings = TrainingSettings(**{key: value for key, value in params.training.items() if key != "kimg"})
     until = round(params.training["kimg"] * 1000)
@@ -25,6 +26,7 @@ with job(snakemake.log[0], snakemake.threads):
     )
     with progress_bar(until) as bar:
         train(training, images, labels, until, rolling, bar.update, pick_precision(run["precision"], device))
-    write_losses(snakemake.output.losses, training.losses)
-    write_checkpoint(snakemake.output.model, arrays(training.ema), params.architecture)
-    rolling.clear()
+    if rank() == 0:
+        write_losses(snakemake.output.losses, training.losses)
+        write_checkpoint(snakemake.output.model, arrays(training.ema), params.architecture)
+        rolling.clear()

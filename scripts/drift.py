@@ -2,7 +2,7 @@
 
 import json
 
-from adaptive_neon.blocks import assign_blocks, lowest_resolution
+from adaptive_neon.blocks import assign_blocks
 from adaptive_neon.checkpoints import read_checkpoint
 from adaptive_neon.drift import describe
 from adaptive_neon.files import replacing
@@ -10,7 +10,7 @@ from adaptive_neon.job import job
 
 with job(snakemake.log[0], snakemake.threads):
     base = read_checkpoint(snakemake.input.base)
-    block_of = assign_blocks(base.tensors, snakemake.params.blocks, lowest_resolution(base.architecture))
+    block_of = assign_blocks(base.tensors, snakemake.params.blocks)
     snapshots = {
         kimg: read_checkpoint(path).tensors
         for kimg, path in zip(snakemake.params.snapshots, snakemake.input.tuned, strict=True)

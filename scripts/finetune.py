@@ -1,16 +1,17 @@
 """Train θ_r on its own images, from the previous snapshot to this one; θ_s is the moving average."""
 
 from adaptive_neon.checkpoints import read_checkpoint, write_checkpoint
-from adaptive_neon.device import pick_device, pick_precision
+from adaptive_neon.device import pick_precision
+from adaptive_neon.distributed import in_processes, process_group, rank
 from adaptive_neon.images import read_images
 from adaptive_neon.job import job, progress_bar
 from adaptive_neon.resume import Rolling, fingerprint
 from adaptive_neon.training import Training, TrainingSettings, read_state, train, write_losses, write_state
 from adaptive_neon.unet import arrays, load
 
-with job(snakemake.log[0], snakemake.threads):
-    params, run = snakemake.params, snakemake.config["run"]
-    device = pick_device(run["device"])
+params, run = snakemake.params, snakemake.config["run"]
+in_processes(run["training_processes"], snakemake.log[0])
+with job(snakemake.log[0], snakemake.threads), process_group(run["device"]) as device:
     base = read_checkpoint(snakemake.input.base)
     images, labels = read_images(snakemake.input.images, "images")
     until = int(snakemake.wildcards.kimg) * 1000
@@ -28,7 +29,8 @@ with job(snakemake.log[0], snakemake.threads):
     )
     with progress_bar(until - training.images_seen) as bar:
         train(training, images, labels, until, rolling, bar.update, pick_precision(run["precision"], device))
-    write_losses(snakemake.output.losses, training.losses)
-    write_state(snakemake.output.state, training)
-    write_checkpoint(snakemake.output.model, arrays(training.ema), base.architecture)
-    rolling.clear()
+    if rank() == 0:
+        write_losses(snakemake.output.losses, training.losses)
+        write_state(snakemake.output.state, training)
+        write_checkpoint(snakemake.output.model, arrays(training.ema), base.architecture)
+        rolling.clear()

@@ -11,7 +11,7 @@ from adaptive_neon.measurement import measure, read_reference
 with job(snakemake.log[0], snakemake.threads):
     params = snakemake.params
     real = read_reference(snakemake.input.reference)
-    extract = load_extractor(snakemake.input.extractor)
+    extract = load_extractor(snakemake.input.extractor, snakemake.config["run"]["device"])
     metrics = {}
     for point in params.points:
         images, _ = read_images(snakemake.input.images, point)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from adaptive_neon.blocks import assign_blocks, lowest_resolution
+from adaptive_neon.blocks import assign_blocks
 from adaptive_neon.checkpoints import read_checkpoint, write_checkpoint
 from adaptive_neon.extrapolation import merge
 from adaptive_neon.grid import parse_point
@@ -11,7 +11,7 @@ from adaptive_neon.job import job
 with job(snakemake.log[0], snakemake.threads):
     base = read_checkpoint(snakemake.input.base)
     tuned = read_checkpoint(snakemake.input.tuned)
-    block_of = assign_blocks(base.tensors, snakemake.params.blocks, lowest_resolution(base.architecture))
+    block_of = assign_blocks(base.tensors, snakemake.params.blocks)
     for name in snakemake.params.points:
         tensors = merge(base.tensors, tuned.tensors, parse_point(name), block_of)
         path = Path(snakemake.output[0]) / f"{name}.safetensors"

@@ -17,7 +17,7 @@ with job(snakemake.log[0], snakemake.threads):
     images, _ = read_images(path, roles["blockwise"])
     real_images, _ = read_images(snakemake.input.data, "images")
     real = read_reference(snakemake.input.reference).manifold.features
-    extract = load_extractor(snakemake.input.extractor)
+    extract = load_extractor(snakemake.input.extractor, snakemake.config["run"]["device"])
     indices, distances = nearest(extract(images[:500]), real, k=3)
     _, among_real = nearest(real[:500], real, k=2)
     figure = plot_neighbours(

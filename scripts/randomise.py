@@ -1,6 +1,6 @@
 """A random direction in the place of θ_s − θ_r, with the same norm in each block."""
 
-from adaptive_neon.blocks import assign_blocks, lowest_resolution
+from adaptive_neon.blocks import assign_blocks
 from adaptive_neon.checkpoints import read_checkpoint, write_checkpoint
 from adaptive_neon.drift import randomise
 from adaptive_neon.job import job
@@ -8,6 +8,6 @@ from adaptive_neon.job import job
 with job(snakemake.log[0], snakemake.threads):
     base, tuned = (read_checkpoint(path) for path in (snakemake.input.base, snakemake.input.tuned))
     params = snakemake.params
-    block_of = assign_blocks(base.tensors, params.blocks, lowest_resolution(base.architecture))
+    block_of = assign_blocks(base.tensors, params.blocks)
     tensors = randomise(base.tensors, tuned.tensors, block_of, params.seed)
     write_checkpoint(snakemake.output[0], tensors, base.architecture)

@@ -1,10 +1,8 @@
 import pytest
 import torch
-from adaptive_neon.blocks import assign_blocks, lowest_resolution
+from adaptive_neon.blocks import PRESETS, assign_blocks, lowest_resolution
 from adaptive_neon.errors import InputError
 from adaptive_neon.unet import ARCHITECTURES, build
-
-PATTERNS = {"enc": r"enc\.(?!{lowest}_)", "mid": r"{lowest}_|map_|out_", "dec": r"dec\.(?!{lowest}_)"}
 
 
 def published_rule(name):
@@ -23,9 +21,8 @@ def test_blocks_of_edm_networks_are_the_published_ones(preset, resolution):
     architecture = {"img_resolution": resolution, "img_channels": 3, "label_dim": 10, **ARCHITECTURES[preset]}
     with torch.device("meta"):
         names = list(build(architecture).state_dict())
-    lowest = lowest_resolution(architecture)
-    assert lowest == 8
-    assert assign_blocks(names, PATTERNS, lowest) == {name: published_rule(name) for name in names}
+    assert lowest_resolution(names) == "8x8"
+    assert assign_blocks(names, PRESETS["enc-mid-dec"]) == {name: published_rule(name) for name in names}
 
 
 @pytest.mark.parametrize(
@@ -34,6 +31,7 @@ def test_blocks_of_edm_networks_are_the_published_ones(preset, resolution):
         ({"enc": "enc"}, r"parameter dec\.0 matches no block"),
         ({"enc": "enc", "all": ""}, r"parameter enc\.0 matches the blocks enc, all"),
         ({"enc": "enc", "dec": "dec", "mid": "mid"}, r"blocks\.mid: 'mid' matches no parameter"),
+        ({"enc": "enc", "dec": "dec", "mid": "{lowest}_"}, "no parameter names its resolution"),
     ],
 )
 def test_patterns_that_do_not_split_the_parameters(patterns, words):

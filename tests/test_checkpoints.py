@@ -1,10 +1,12 @@
 import os
+from hashlib import sha256
 
 import numpy as np
 import pytest
 import torch
-from adaptive_neon.checkpoints import read_checkpoint, write_checkpoint
+from adaptive_neon.checkpoints import read_checkpoint, read_model, write_checkpoint
 from adaptive_neon.unet import arrays, load
+from persistent import write_network_pickle
 from safetensors.numpy import save_file
 
 TENSORS = {
@@ -37,10 +39,13 @@ def test_a_model_comes_back(path):
 
 
 def test_the_same_model_gives_the_same_bytes(tmp_path):
-    write_checkpoint(tmp_path / "one.safetensors", TENSORS, ARCHITECTURE)
-    reordered = [dict(reversed(part.items())) for part in (TENSORS, ARCHITECTURE)]
-    write_checkpoint(tmp_path / "other.safetensors", *reordered)
-    assert (tmp_path / "one.safetensors").read_bytes() == (tmp_path / "other.safetensors").read_bytes()
+    origin = {"source": "“A”.pkl", "sha256": "0" * 64, "weights": "a\tb", "base": "", "tuned": "B"}
+    write_checkpoint(tmp_path / "one.safetensors", TENSORS, ARCHITECTURE, **origin)
+    tensors, architecture, origin = (dict(reversed(part.items())) for part in (TENSORS, ARCHITECTURE, origin))
+    for _ in range(5):  # the library's order of metadata is random
+        write_checkpoint(tmp_path / "other.safetensors", tensors, architecture, **origin)
+        assert (tmp_path / "one.safetensors").read_bytes() == (tmp_path / "other.safetensors").read_bytes()
+    assert read_checkpoint(tmp_path / "one.safetensors").metadata == origin
 
 
 def test_a_network_comes_back(make_network, tiny, tmp_path):
@@ -52,6 +57,22 @@ def test_a_network_comes_back(make_network, tiny, tmp_path):
     x = torch.randn(2, 1, 8, 8)
     with torch.inference_mode():
         assert torch.equal(again(x, 0.7), network(x, 0.7))
+
+
+def test_a_model_from_elsewhere(make_network, tiny, tmp_path, path):
+    network = make_network()
+    pickled = tmp_path / "network.pkl"
+    write_network_pickle(pickled, network, tiny)
+    model = read_model(pickled)
+    assert model.architecture == tiny
+    assert model.metadata == {"source": "network.pkl", "sha256": sha256(pickled.read_bytes()).hexdigest()}
+    for name, expected in arrays(network).items():
+        np.testing.assert_array_equal(model.tensors[name], expected)
+
+    ours = read_model(path)
+    assert ours.architecture == ARCHITECTURE
+    assert ours.metadata["weights"] == "all~1.0"
+    assert ours.metadata["sha256"] == sha256(path.read_bytes()).hexdigest()
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,9 @@
+import copy
 from pathlib import Path
 
 import pytest
 import yaml
+from adaptive_neon.blocks import PRESETS
 from adaptive_neon.config import block_patterns, check_config, check_network
 
 ROOT = Path(__file__).parent.parent
@@ -13,8 +15,13 @@ def schema():
     return yaml.safe_load((ROOT / "schemas" / "config.schema.yaml").read_text())
 
 
+LISTED = [{"name": name, "pattern": pattern} for name, pattern in PRESETS["enc-mid-dec"].items()]
+
+
 def change(config, key, value):
     """Set the value of a key such as `blocks.0.name`, or take the key away."""
+    if key.startswith("blocks."):
+        config["blocks"] = copy.deepcopy(LISTED)
     *path, last = (int(part) if part.isdigit() else part for part in key.split("."))
     for part in path:
         config = config[part]
@@ -86,7 +93,9 @@ KEYS = [
 ]
 RANGES = [
     ("experiment", "../outside", "must match the regular expression"),
-    ("data.source", "mnist", "must be one of digits"),
+    ("data.source", 10, "must be a text"),
+    ("data.mirrors", ["a.zip"], "must be a section of keys"),
+    ("data.mirrors", [{"location": "a.zip", "sha": "0"}], "unknown key; did you mean sha256?"),
     ("base.architecture.model_type", "VisionTransformer", "must be one of SongUNet, DhariwalUNet"),
     ("base.architecture.label_dim", -1, "-1 must be at least 0"),
     ("base.architecture.channel_mult", [], "must hold at least 1 value"),
@@ -101,6 +110,8 @@ RANGES = [
     ("finetune.snapshots_kimg.0", 0, "0 must be at least 1"),
     ("finetune.ema_halflife_kimg", -1, "-1 must be at least 0"),
     ("blocks", [], "must hold at least 1 value"),
+    ("blocks", "thirds", "must be one of enc-mid-dec"),
+    ("base.sha256", "6D958", "must match the regular expression"),
     ("blocks.0.name", "enc_1", "'enc_1' must match the regular expression"),
     ("grid.weights", [], "[] must hold at least 1 value"),
     ("grid.weights", [0.5, 0.75, 0.5], "must not repeat a value"),
@@ -110,7 +121,7 @@ RANGES = [
     ("sampler.steps", 1, "1 must be at least 2"),
     ("sampler.rho", -7, "-7 must be above 0"),
     ("intervals.seed_blocks", 1, "1 must be at least 2"),
-    ("features.extractor", "inception", "must be one of digits"),
+    ("features.extractor", "inception-v3", "must be one of digits, inception, inception-clean"),
     ("replicas", 0, "0 must be at least 1"),
     ("run.job_threads", 0, "0 must be at least 1"),
     ("run.checkpoint_minutes", -1, "-1 must be at least 0"),
@@ -139,7 +150,12 @@ def test_faults_of_one_key(config, schema, refuses, key, value, words):
         ({"finetune.snapshots_kimg": [12, 12, 25]}, "finetune.snapshots_kimg", "is not rising"),
         ({"sampler.sigma_min": 80}, "sampler.sigma_min", "not below sampler.sigma_max, 80"),
         ({"sampler.sigma_max": 0.001}, "sampler.sigma_min", "not below sampler.sigma_max, 0.001"),
+        ({"base.checkpoint": "A.pkl"}, "base.checkpoint", "both are given; set one to null"),
+        ({"base.training": None}, "base.checkpoint", "both are null; set one"),
+        ({"base.architecture": None}, "base.architecture", "base.training needs it"),
         ({"base.training.micro_batch": 100}, "base.training.micro_batch", "100 does not divide"),
+        ({"run.training_processes": 2}, "base.training.micro_batch", "256 makes 1 micro-batches"),
+        ({"finetune.augment": 0.12}, "finetune.augment", "0.12 needs base.architecture.augment_dim: 9"),
         ({"finetune.micro_batch": 512}, "finetune.micro_batch", "512 does not divide finetune.batch, 256"),
         ({"heldout.first_seed": 999}, "heldout.first_seed", "999–5998 overlap the search seeds 0–999"),
         ({"heldout.first_seed": 0}, "heldout.first_seed", "overlap"),
@@ -190,11 +206,6 @@ def test_faults_between_keys(config, schema, refuses, changes, key, words):
     ],
 )
 def test_network(config, refuses, key, value, words):
-    config["blocks"] = [
-        {"name": "enc", "pattern": r"enc\.(?!{lowest}_)"},
-        {"name": "mid", "pattern": "{lowest}_|map_|out_"},
-        {"name": "dec", "pattern": r"dec\.(?!{lowest}_)"},
-    ]
     change(config, key, value)
     if words is None:
         check_network(config)
@@ -203,8 +214,23 @@ def test_network(config, refuses, key, value, words):
             check_network(config)
 
 
+@pytest.mark.parametrize("architecture", [None, "as in the file"])
+def test_a_checkpoint_instead_of_training(config, schema, refuses, architecture):
+    """Its architecture is known only after the import, unless the config says it too."""
+    config["base"] |= {"checkpoint": "https://example.org/network.pkl", "training": None}
+    config["blocks"] = [{"name": "all", "pattern": "nowhere"}]
+    if architecture is None:
+        config["base"]["architecture"] = None
+        check_config(config, schema)
+        check_network(config)
+    else:
+        check_config(config, schema)
+        with refuses("matches no block"):
+            check_network(config)
+
+
 def test_a_block_without_parameters(config, refuses):
-    config["blocks"].append({"name": "tail", "pattern": "tail"})
+    config["blocks"] = [*LISTED, {"name": "tail", "pattern": "tail"}]
     with refuses("blocks.tail", "'tail' matches no parameter"):
         check_network(config)
 

@@ -95,5 +95,5 @@ def test_files_that_hold_no_classifier(classifier, tmp_path, refuses, content):
     path.unlink()
     if broken is not None:
         path.write_bytes(broken)
-    with refuses(path, "not a readable classifier"):
+    with refuses(path, "not a readable extractor"):
         load_extractor(path)

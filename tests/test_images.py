@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
-from adaptive_neon.images import read_images, read_source, write_images
+from adaptive_neon.datasets import read_source
+from adaptive_neon.images import read_images, write_images
 from sklearn.datasets import load_digits
 
 

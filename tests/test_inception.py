@@ -9,7 +9,8 @@ import torch.nn.functional as F
 from adaptive_neon import inception
 from adaptive_neon.datasets import read_dataset
 from adaptive_neon.errors import InputError
-from adaptive_neon.inception import Inception, resize, weights_file
+from adaptive_neon.features import load_extractor
+from adaptive_neon.inception import Inception, read_convolutions, resize, weights_file, write_convolutions
 from adaptive_neon.metrics import Moments, frechet_distance_of_features, reference_from
 from torchvision_shim import import_torchvision
 
@@ -139,6 +140,15 @@ def test_batches_and_types(fake_weights, rng, monkeypatch):
     rounded = Inception(fake_weights[0], "inception", dtype=torch.bfloat16)(images)
     assert rounded.dtype == np.float32
     assert 1e-4 < np.linalg.norm(rounded - features) / np.linalg.norm(features) < 0.05
+
+
+@pytest.mark.parametrize("convention", ["inception", "inception-clean"])
+def test_the_imported_extractor_is_the_same(fake_weights, rng, tmp_path, convention):
+    images = rng.integers(0, 256, (2, 32, 32, 3), dtype=np.uint8)
+    path = tmp_path / "extractor.safetensors"
+    write_convolutions(path, read_convolutions(fake_weights[0]), convention)
+    expected = Inception(fake_weights[0], convention)(images)
+    np.testing.assert_array_equal(load_extractor(path)(images), expected)
 
 
 def test_wrong_weights(tmp_path):

@@ -17,7 +17,6 @@ import subprocess
 import sys
 import time
 import timeit
-import types
 from collections import OrderedDict
 from functools import partial
 
@@ -26,59 +25,19 @@ import pytest
 import torch
 from adaptive_neon.errors import InputError
 from adaptive_neon.nvidia import read_network_pickle
+from persistent import Persistent, module, upstream_modules
 
 # Checkpoints of upstream's form, made without upstream's code.
 
 
-class Persistent:
-    """Pickles as upstream's persistent classes do: their source and state, for a function to rebuild."""
-
-    def __init__(self, class_name, version=6, **state):
-        self.meta = {
-            "type": "class",
-            "version": version,
-            "module_src": "raise SystemExit('the source in the pickle was run')",
-            "class_name": class_name,
-            "state": {"training": False, "_backward_hooks": OrderedDict()} | state,
-        }
-
-    def __reduce__(self):
-        return sys.modules["torch_utils.persistence"]._reconstruct_persistent_obj, (self.meta,)
-
-
-def module(class_name, parameters=None, buffers=None, modules=None, transient=(), **state):
-    return Persistent(
-        class_name,
-        _parameters=OrderedDict(parameters or {}),
-        _buffers=OrderedDict(buffers or {}),
-        _non_persistent_buffers_set=set(transient),
-        _modules=OrderedDict(modules or {}),
-        **state,
-    )
-
-
 @pytest.fixture(autouse=True)
-def persistence(monkeypatch, request):
+def persistence(request):
     """Stands in for upstream's modules while a test pickles: their names are all that goes into the file."""
     if "edm" in request.fixturenames:
-        return None
-
-    def _reconstruct_persistent_obj(meta):
-        raise AssertionError("called by the reader")
-
-    _reconstruct_persistent_obj.__module__ = "torch_utils.persistence"
-    _reconstruct_persistent_obj.__qualname__ = "_reconstruct_persistent_obj"
-    easy_dict = type("EasyDict", (dict,), {"__module__": "dnnlib.util"})
-    for name, members in {
-        "torch_utils": {},
-        "torch_utils.persistence": {"_reconstruct_persistent_obj": _reconstruct_persistent_obj},
-        "dnnlib": {},
-        "dnnlib.util": {"EasyDict": easy_dict},
-    }.items():
-        fake = types.ModuleType(name)
-        fake.__dict__.update(members)
-        monkeypatch.setitem(sys.modules, name, fake)
-    return easy_dict
+        yield None
+    else:
+        with upstream_modules() as easy_dict:
+            yield easy_dict
 
 
 ARGUMENTS = {"img_resolution": 8, "img_channels": 1, "label_dim": 0, "model_type": "SongUNet"}

@@ -29,6 +29,7 @@ class Constant(torch.nn.Module):
     """A denoiser that knows one answer, and fails for batches of a certain size."""
 
     img_channels, img_resolution, label_dim = 3, 4, 0
+    sigma_min, sigma_max = 0, float("inf")
 
     def __init__(self, value, fails_at=None):
         super().__init__()

@@ -1,31 +1,45 @@
 """Which functional block of the network a parameter belongs to.
 
 A study names its blocks and gives each a regular expression; every parameter must match exactly one.
-For EDM's U-Nets the published rule (Adaptive Neon's code) reads: a name that mentions the lowest
-resolution or the embedding (`map_…`) is mid, whichever half of the U-Net it stands in; else `enc` is
-enc and `dec` is dec; what is left is mid.
 """
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 
 from adaptive_neon.errors import InputError
 
+# By the published rule (Adaptive Neon's code) a name that mentions the lowest resolution or the embedding
+# (`map_…`) is mid, whichever half of the U-Net it stands in; else `enc` is enc and `dec` is dec; what is left,
+# ADM's `out_…`, is mid.
+PRESETS = {
+    "enc-mid-dec": {
+        "enc": r"enc\.(?!{lowest}_)",
+        "mid": r"{lowest}_|map_|out_",
+        "dec": r"dec\.(?!{lowest}_)",
+    }
+}
 
-def lowest_resolution(architecture: Mapping) -> int:
-    """The side in pixels at the bottom of an EDM U-Net: each level after the first halves the image."""
-    return architecture["img_resolution"] >> (len(architecture["channel_mult"]) - 1)
+
+def lowest_resolution(names: Collection[str]) -> str:
+    """The level at the bottom of an EDM U-Net by its parameter names, such as `8x8`.
+
+    Raises:
+        InputError: no name mentions a resolution.
+    """
+    sides = [int(side) for name in names for side in re.findall(r"\b(\d+)x\1_", name)]
+    if not sides:
+        raise InputError("blocks: no parameter names its resolution; write patterns without {lowest}")
+    return f"{min(sides)}x{min(sides)}"
 
 
-def assign_blocks(names: Iterable[str], patterns: Mapping[str, str], lowest: int | None = None) -> dict[str, str]:
+def assign_blocks(names: Collection[str], patterns: Mapping[str, str]) -> dict[str, str]:
     """Map each parameter name to its block, in the order of the blocks.
 
     Args:
         names: parameter (and buffer) names.
         patterns: block → regular expression, searched anywhere in the name. `{lowest}` in it stands for
             the lowest resolution of the network, as in `8x8`.
-        lowest: that resolution in pixels.
 
     Raises:
         InputError: a name that matches no block or several, or a block without parameters.
@@ -33,7 +47,8 @@ def assign_blocks(names: Iterable[str], patterns: Mapping[str, str], lowest: int
     compiled = {}
     for block, pattern in patterns.items():
         try:
-            compiled[block] = re.compile(pattern.replace("{lowest}", f"{lowest}x{lowest}"))
+            lowest = lowest_resolution(names) if "{lowest}" in pattern else ""
+            compiled[block] = re.compile(pattern.replace("{lowest}", lowest))
         except re.error as error:
             raise InputError(
                 f"blocks.{block}: {pattern!r} is no regular expression ({error}); correct the pattern"

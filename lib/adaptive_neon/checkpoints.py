@@ -1,11 +1,11 @@
-"""Weights in and out: safetensors files that carry the architecture in their metadata.
+"""Weights in and out: safetensors files that carry the architecture in their metadata; NVIDIA's `.pkl` in.
 
 NumPy alone reads and writes them, so that a merge starts in a fraction of a second.
 """
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from adaptive_neon.errors import InputError
-from adaptive_neon.files import replacing
+from adaptive_neon.files import replacing, sha256_of
+from adaptive_neon.nvidia import read_network_pickle
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,10 @@ class Checkpoint:
 def write_checkpoint(
     path: str | Path, tensors: Mapping[str, np.ndarray], architecture: Mapping, **metadata: str
 ) -> None:
-    """Write a model as safetensors; `architecture` is stored as JSON in the file's metadata."""
+    """Write a model as safetensors; `architecture` is stored as JSON in the file's metadata.
+
+    The same model gives the same bytes.
+    """
     contiguous = {name: np.asarray(array, order="C") for name, array in tensors.items()}
     with replacing(path) as temporary:
         save_file(
@@ -42,6 +46,31 @@ def write_checkpoint(
             temporary,
             {**metadata, "architecture": json.dumps(dict(architecture), sort_keys=True)},
         )
+        _sort_metadata(temporary)
+
+
+def _sort_metadata(path: Path) -> None:
+    """The library writes the metadata's keys in random order. The sorted header has the same length."""
+    with open(path, "r+b") as file:
+        length = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(length))
+        header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+        file.seek(8)
+        file.write(json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode().ljust(length))
+
+
+def read_model(path: str | Path) -> Checkpoint:
+    """A model from elsewhere: NVIDIA's `.pkl`, never executed, or our safetensors; the suffix tells which.
+
+    The metadata gain `source` and `sha256`, the name and the digest of the file.
+
+    Raises:
+        InputError: no such file, or not a model.
+    """
+    path = Path(path)
+    checkpoint = Checkpoint(*read_network_pickle(path)) if path.suffix == ".pkl" else read_checkpoint(path)
+    origin = {"source": path.name, "sha256": sha256_of(path)}
+    return replace(checkpoint, metadata=checkpoint.metadata | origin)
 
 
 def read_checkpoint(path: str | Path) -> Checkpoint:

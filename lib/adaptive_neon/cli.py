@@ -1,42 +1,41 @@
-"""The command `adaptive-neon`."""
+"""Merge checkpoints, look into them, sample and measure them: what the workflow does, one step at a time."""
 
 import argparse
-import json
 import sys
-from pathlib import Path
 
+from adaptive_neon.commands import export, fid, inspect, merge, sample, show
 from adaptive_neon.errors import InputError
-from adaptive_neon.times import stage_times, time_lines
-from adaptive_neon.toy import summary as toy
-from adaptive_neon.wording import terminal_lines
+
+COMMANDS = (merge, inspect, sample, fid, export, show)  # each a module: its docstring is the help
 
 
-def show(results: Path) -> None:
-    """Print the result of a study, the times of its stages and the path of the report."""
-    try:
-        summary = json.loads((results / "summary.json").read_text())
-    except OSError:
-        raise InputError(f"{results}/summary.json: no such file; run the study first") from None
-    print("job times, summed over jobs that ran side by side:")
-    print(*time_lines(stage_times(results)), sep="\n")
-    lines = toy.terminal_lines if summary.get("study") == "toy" else terminal_lines
-    print(*lines(summary), sep="\n")
-    if (report := results / "report.html").exists():
-        print(report)
+def parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    whole = argparse.ArgumentParser(
+        prog="adaptive-neon", description=__doc__, epilog="adaptive-neon COMMAND --help explains a command."
+    )
+    commands = whole.add_subparsers(required=True, metavar="COMMAND")
+    for module in COMMANDS:
+        command = commands.add_parser(
+            module.__name__.rpartition(".")[2],
+            help=module.__doc__.partition("\n")[0],
+            description=module.__doc__,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        module.add_arguments(command)
+        command.set_defaults(run=module.run)
+    return whole
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     """Parse the command line and run one command; bad input ends in one line and exit code 1."""
-    parser = argparse.ArgumentParser(prog="adaptive-neon", description=__doc__)
-    commands = parser.add_subparsers(required=True)
-    command = commands.add_parser("show", help="print the result of a finished study")
-    command.add_argument("results", type=Path, help="the study's folder, such as results/digits")
-    command.set_defaults(run=show)
-    arguments = vars(parser.parse_args())
+    options = vars(parser().parse_args(arguments))
     try:
-        arguments.pop("run")(**arguments)
+        options.pop("run")(**options)
     except InputError as error:
         sys.exit(f"adaptive-neon: {error}")
+    except OSError as error:
+        sys.exit(f"adaptive-neon: {error.filename}: {error.strerror}")
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import yaml
 from jsonschema import Draft202012Validator, ValidationError
 from jsonschema.validators import extend
 
+from adaptive_neon.blocks import PRESETS, assign_blocks
 from adaptive_neon.errors import InputError
 
 HIGHEST_SEED = 2**32 - 1  # torch's generator on a CPU takes 32 bits of a seed
@@ -59,27 +60,39 @@ def check_config(config: Mapping, schema: Mapping) -> None:
 def check_network(config: Mapping) -> None:
     """Check that the architecture can be built and that the blocks split its parameters.
 
+    A base.checkpoint without base.architecture is known only after its import; the merge checks it then.
+
     Raises:
         InputError: the first fault.
     """
     import torch
 
-    from adaptive_neon.blocks import assign_blocks, lowest_resolution
     from adaptive_neon.unet import build
 
-    architecture = config["base"]["architecture"]
+    if config["base"]["architecture"] is None:
+        return
     with torch.device("meta"):
-        names = build(architecture).state_dict()
-    assign_blocks(names, block_patterns(config), lowest_resolution(architecture))
+        names = build(config["base"]["architecture"]).state_dict()
+    assign_blocks(names, block_patterns(config))
 
 
 def block_patterns(config: Mapping) -> dict[str, str]:
     """Block → pattern, in the order of the config."""
-    return {block["name"]: block["pattern"] for block in config["blocks"]}
+    blocks = config["blocks"]
+    return PRESETS[blocks] if isinstance(blocks, str) else {block["name"]: block["pattern"] for block in blocks}
 
 
 def _contradictions(config: Mapping) -> Iterator[tuple[str, str]]:
-    names = [block["name"] for block in config["blocks"]]
+    base = config["base"]
+    if (base["checkpoint"] is None) == (base["training"] is None):
+        found = "both are null" if base["training"] is None else "both are given"
+        yield (
+            "base.checkpoint",
+            f"θ_r comes from base.checkpoint or from base.training, but {found}; set one to null",
+        )
+    if base["training"] and base["architecture"] is None:
+        yield "base.architecture", "null, but base.training needs it; give the network's architecture"
+    names = [] if isinstance(config["blocks"], str) else [block["name"] for block in config["blocks"]]
     if len(set(names)) < len(names):
         yield "blocks", f"the names {names} repeat; give each block its own"
     snapshots = config["finetune"]["snapshots_kimg"]
@@ -92,12 +105,21 @@ def _contradictions(config: Mapping) -> Iterator[tuple[str, str]]:
             f"{sampler['sigma_min']} is not below sampler.sigma_max, {sampler['sigma_max']}",
         )
     for key in ("base.training", "finetune"):
-        training = config["base"]["training"] if key == "base.training" else config[key]
-        if training["batch"] % training.get("micro_batch", training["batch"]):
+        training = base["training"] if key == "base.training" else config[key]
+        if not training:
+            continue
+        micro_batch = training.get("micro_batch", training["batch"])
+        if training["batch"] % micro_batch:
+            yield f"{key}.micro_batch", f"{micro_batch} does not divide {key}.batch, {training['batch']}"
+        processes = config["run"]["training_processes"]
+        if training["batch"] // micro_batch % processes:
             yield (
                 f"{key}.micro_batch",
-                f"{training['micro_batch']} does not divide {key}.batch, {training['batch']}",
+                f"{micro_batch} makes {training['batch'] // micro_batch} micro-batches of a batch, which "
+                f"run.training_processes = {processes} cannot share evenly",
             )
+        if base["architecture"] and training.get("augment") and base["architecture"].get("augment_dim", 0) != 9:
+            yield f"{key}.augment", f"{training['augment']} needs base.architecture.augment_dim: 9, its labels"
     search, heldout = (
         range(config[key]["first_seed"], config[key]["first_seed"] + config[key]["images"])
         for key in ("search", "heldout")

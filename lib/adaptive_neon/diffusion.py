@@ -59,21 +59,30 @@ def seeded_noise(
 
 
 def edm_loss(
-    denoise: Denoiser, images: torch.Tensor, sigma_data: float = 0.5, p_mean: float = -1.2, p_std: float = 1.2
+    denoise: Denoiser,
+    images: torch.Tensor,
+    sigma_data: float = 0.5,
+    p_mean: float = -1.2,
+    p_std: float = 1.2,
+    augment: Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]] | None = None,
 ) -> torch.Tensor:
     """The denoising loss of each image (Table 1, "Training"): λ(σ)·‖D(y + n; σ) − y‖², ln σ ~ N(P_mean, P_std²).
 
     Args:
         denoise: D(x, σ) for x [N, C, H, W] and σ [N, 1, 1, 1].
         images: y in [−1, 1], float32 [N, C, H, W].
+        augment: changes the images first; its labels go to the denoiser as `augment_labels`.
 
     Returns:
         [N, C, H, W], not yet summed. Random numbers come from torch's global stream.
     """
     sigma = (torch.randn([len(images), 1, 1, 1], device=images.device) * p_std + p_mean).exp()
     weight = (sigma**2 + sigma_data**2) / (sigma * sigma_data) ** 2
+    labels = {}
+    if augment:
+        images, labels["augment_labels"] = augment(images)
     noisy = images + sigma * torch.randn_like(images)
-    return weight * (denoise(noisy, sigma) - images) ** 2
+    return weight * (denoise(noisy, sigma, **labels) - images) ** 2
 
 
 def to_uint8(x: torch.Tensor) -> torch.Tensor:

@@ -16,6 +16,7 @@ from filelock import FileLock
 from tqdm import tqdm
 
 from adaptive_neon.errors import InputError
+from adaptive_neon.files import sha256_of
 
 TIMEOUT = 15  # seconds that a server may be silent
 CHUNK = 1 << 16  # bytes; what a broken connection loses at most
@@ -66,13 +67,7 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "adaptive-neon"
 
 
-def sha256_of(path: str | Path) -> str:
-    """Of a file's bytes, in hex."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def fetch(sources: Sequence[Source], cache: Path | None = None) -> Path:
+def fetch(sources: Sequence[Source], cache: str | Path | None = None) -> Path:
     """The file, from the first source that has it; one that is on this machine comes before any download.
 
     A download that is cut off continues where it stopped, here or in the next call. Processes that want
@@ -81,7 +76,7 @@ def fetch(sources: Sequence[Source], cache: Path | None = None) -> Path:
     Raises:
         InputError: no source has the file; it says why of each, and where to put the file by hand.
     """
-    cache = cache or cache_folder()
+    cache = Path(cache) if cache else cache_folder()
     for source in sources:
         if source.holds(path := source.path(cache)):
             return path

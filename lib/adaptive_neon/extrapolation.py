@@ -28,18 +28,24 @@ def merge(
     Raises:
         InputError: the two models differ in names or shapes, or a block has no weight.
     """
-    if base.keys() != tuned.keys():
-        raise InputError(f"base and tuned model differ: {min(base.keys() ^ tuned.keys())} is only in one of them")
+    require_same_network(base, tuned)
     merged = {}
     for name, theta_r in base.items():
         theta_s = tuned[name]
-        if theta_r.shape != theta_s.shape:
-            raise InputError(
-                f"base and tuned model differ: {name} is {theta_r.shape} in one, {theta_s.shape} in the other"
-            )
         if block_of[name] not in weights:
             raise InputError(f"weights: no weight for the block {block_of[name]}, which holds {name}")
         w = weights[block_of[name]]
         reference = theta_r.astype(np.float64)
         merged[name] = (reference - w * (theta_s.astype(np.float64) - reference)).astype(theta_r.dtype)
     return merged
+
+
+def require_same_network(base: Mapping[str, np.ndarray], tuned: Mapping[str, np.ndarray]) -> None:
+    """Raise an InputError unless both models have tensors of the same names and shapes."""
+    if base.keys() != tuned.keys():
+        raise InputError(f"base and tuned model differ: {min(base.keys() ^ tuned.keys())} is only in one of them")
+    for name, theta_r in base.items():
+        if theta_r.shape != tuned[name].shape:
+            raise InputError(
+                f"base and tuned model differ: {name} is {theta_r.shape} in one, {tuned[name].shape} in the other"
+            )

@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load_file, save_file
 
 from adaptive_neon.errors import InputError
@@ -22,6 +22,8 @@ def train_digits_classifier(images: np.ndarray, labels: np.ndarray, width: int, 
     """
     from sklearn.neural_network import MLPClassifier
 
+    if labels is None:
+        raise InputError("features.extractor: digits is a classifier, but the data have no classes; use inception")
     network = MLPClassifier((2 * width, width), alpha=1e-3, max_iter=200, random_state=seed)
     network.fit(_pixels(images), labels)
     layers = zip(network.coefs_, network.intercepts_, strict=True)
@@ -50,12 +52,19 @@ def write_digits_classifier(path: str | Path, classifier: Classifier) -> None:
         save_file(classifier, temporary)
 
 
-def load_extractor(path: str | Path) -> Callable[[np.ndarray], np.ndarray]:
-    """The extractor of a digits classifier's file."""
+def load_extractor(path: str | Path, device: str = "cpu") -> Callable[[np.ndarray], np.ndarray]:
+    """The extractor in a file: a digits classifier, or Inception, which runs on `device` (see `pick_device`)."""
     try:
-        return partial(extract_digits_features, load_file(path))
+        with safe_open(path, framework="numpy") as file:
+            convention = (file.metadata() or {}).get("convention")
+        if convention is None:
+            return partial(extract_digits_features, load_file(path))
     except (OSError, SafetensorError) as error:
-        raise InputError(f"{path}: not a readable classifier ({error}); remove it and make it again") from None
+        raise InputError(f"{path}: not a readable extractor ({error}); remove it and make it again") from None
+    from adaptive_neon.device import pick_device
+    from adaptive_neon.inception import Inception
+
+    return Inception(path, convention, pick_device(device))
 
 
 def _pixels(images: np.ndarray) -> np.ndarray:

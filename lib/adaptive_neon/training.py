@@ -7,12 +7,15 @@ Every random number of a step follows from (seed, step, micro-batch), and the or
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from adaptive_neon.augmentation import LABELS, augment
 from adaptive_neon.diffusion import edm_loss, from_uint8
+from adaptive_neon.distributed import add_up, processes, rank
 from adaptive_neon.errors import InputError
 from adaptive_neon.files import replacing
 from adaptive_neon.resume import Rolling
@@ -31,6 +34,7 @@ class TrainingSettings:
     ema_rampup_ratio: float | None = None
     lr_rampup_kimg: float = 0.0
     micro_batch: int | None = None
+    augment: float = 0.0  # probability of each transformation (see `augmentation`)
 
 
 @dataclass
@@ -126,6 +130,7 @@ def train(
             network's size or classes.
     """
     _check_fit(training.network, images, labels)
+    check_augmentation(training.settings.augment, training.network.augment_dim)
     if (saved := rolling.load()) is not None:
         progress(saved["images_seen"] - training.images_seen)
         training.load_state_dict(saved)
@@ -133,7 +138,17 @@ def train(
         before = training.images_seen
         training.losses.append((before, _step(training, images, labels, dtype)))
         progress(training.settings.batch)
-        rolling.save_if_due(training.state_dict)
+        if rank() == 0:
+            rolling.save_if_due(training.state_dict)
+
+
+def check_augmentation(probability: float, augment_dim: int) -> None:
+    """Raise an InputError if the network has no labels for the augmentation, which then leaks into its images."""
+    if probability and augment_dim != LABELS:
+        raise InputError(
+            f"augment: {probability}, but the network has augment_dim {augment_dim}; set augment to 0, or start "
+            f"from a network with augment_dim {LABELS}"
+        )
 
 
 def _check_fit(network: EDMPrecond, images: np.ndarray, labels: np.ndarray | None) -> None:
@@ -156,20 +171,22 @@ def _step(training: Training, images: np.ndarray, labels: np.ndarray | None, dty
     micro_batch = settings.micro_batch or settings.batch
 
     training.optimizer.zero_grad(set_to_none=True)
-    total = 0.0
-    for start in range(0, settings.batch, micro_batch):
+    total = torch.zeros((), device=device)
+    for start in range(rank() * micro_batch, settings.batch, processes() * micro_batch):
         torch.manual_seed(stream_seed(settings.seed, step, start // micro_batch))
         indices = order[start : start + micro_batch]
         batch = from_uint8(torch.from_numpy(images[indices]).to(device))
         one_hot = None
         if network.label_dim:
             one_hot = torch.eye(network.label_dim, device=device)[torch.from_numpy(labels[indices]).to(device)]
-        loss = edm_loss(lambda x, sigma, y=one_hot: network(x, sigma, y, dtype=dtype), batch, network.sigma_data)
-        loss = loss.sum() / settings.batch
+        denoise = partial(network, class_labels=one_hot, dtype=dtype)
+        change = partial(augment, probability=settings.augment) if settings.augment else None
+        loss = edm_loss(denoise, batch, network.sigma_data, augment=change).sum() / settings.batch
         loss.backward()
-        total += loss.item()
-    mean = total / batch[0].numel()
-    if not np.isfinite(total):
+        total += loss.detach()
+    add_up([total, *(parameter.grad for parameter in network.parameters())])
+    mean = total.item() / batch[0].numel()
+    if not np.isfinite(mean):
         raise InputError(
             f"training diverged at step {step} ({training.images_seen} images): loss {mean}; lower lr"
         )

@@ -50,6 +50,9 @@ ARCHITECTURES = {
 }
 
 
+MAX_BLOCKS = 1000  # of a level; EDM's have four. A stranger's checkpoint may say any number.
+MAX_TAPS = 32
+
 # Layers
 
 
@@ -70,6 +73,10 @@ def upsample(x: Tensor, kernel: Tensor) -> Tensor:
 
 def separable_kernel(taps: Sequence[float]) -> Tensor:
     """The normalised outer product of the taps with themselves, [1, 1, K, K]."""
+    if len(taps) % 2 or not 2 <= len(taps) <= MAX_TAPS:
+        raise InputError(
+            f"architecture.resample_filter: {len(taps)} taps; give an even number of them, at most {MAX_TAPS}"
+        )
     taps = np.array(taps, dtype=np.float32)  # torch.outer on the meta device would import its compiler first
     return torch.tensor(np.outer(taps, taps) / taps.sum() ** 2)[None, None]
 
@@ -265,6 +272,9 @@ def plan_blocks(
     the downsampling block, or on the first level from the stem. With `decoder_attends_once` only the last
     block of a level in the decoder has attention.
     """
+    for key, count in (("channel_mult", len(widths)), ("num_blocks", num_blocks)):
+        if not 1 <= count <= MAX_BLOCKS:
+            raise InputError(f"architecture.{key}: {count} is not between 1 and {MAX_BLOCKS}; correct it")
     if img_resolution % 2 ** (len(widths) - 1):
         raise InputError(
             f"architecture.img_resolution: {img_resolution} cannot be halved {len(widths) - 1} times; "
@@ -599,39 +609,73 @@ def build(architecture: Mapping) -> EDMPrecond:
     Raises:
         InputError: an unknown, missing or unsupported argument.
     """
-    require("model_type", architecture.get("model_type", "DhariwalUNet"), NETWORKS)
-    network = NETWORKS[architecture.get("model_type", "DhariwalUNet")]
-    known = inspect.signature(EDMPrecond).parameters | inspect.signature(network).parameters
-    for key in architecture:
-        if key not in known or key == "model_kwargs":
-            raise InputError(f"architecture.{key}: unknown argument of {network.__name__}; remove it")
-    for key in ("img_resolution", "img_channels"):
-        if key not in architecture:
+    arguments = complete(architecture)
+    try:
+        return EDMPrecond(**arguments)
+    except (TypeError, ValueError, ArithmeticError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise InputError(f"architecture: no network can have it ({reason}); correct the arguments") from None
+
+
+def complete(architecture: Mapping) -> dict:
+    """The architecture with the defaults of what it leaves out.
+
+    Raises:
+        InputError: an unknown or a missing argument.
+    """
+    model_type = architecture.get("model_type", "DhariwalUNet")
+    require("model_type", model_type, NETWORKS)
+    known = inspect.signature(EDMPrecond).parameters | inspect.signature(NETWORKS[model_type]).parameters
+    known.pop("model_kwargs")
+    arguments = {key: parameter.default for key, parameter in known.items()} | dict(architecture)
+    for key, value in arguments.items():
+        if key not in known:
+            raise InputError(f"architecture.{key}: unknown argument of {model_type}; remove it")
+        if value is inspect.Parameter.empty:
             raise InputError(f"architecture.{key} is missing; add it")
-    return EDMPrecond(**architecture)
+    return arguments
+
+
+def require_architecture(expected: Mapping, found: Mapping) -> None:
+    """Raise an InputError unless every argument in `expected` is that of the network `found`."""
+    found = complete(found)
+    for key, value in expected.items():
+        here = found.get(key, "no argument of its network")
+        if value != (list(here) if isinstance(here, tuple) else here):
+            raise InputError(
+                f"base.architecture.{key}: {value}, but the checkpoint's is {here}; correct it, or drop it"
+            )
 
 
 def require(key: str, value: object, allowed: Collection[str]) -> None:
     """Raise an InputError unless the value is an allowed one."""
-    if value not in allowed:
+    if value not in list(allowed):
         raise InputError(f"architecture.{key}: {value!r} is not supported; use {' or '.join(allowed)}")
 
 
 def load(tensors: Mapping[str, np.ndarray], architecture: Mapping) -> EDMPrecond:
     """The network of a checkpoint, with its weights, in evaluation mode on the CPU.
 
+    Nothing is allocated before the tensors are known to be those of the architecture, which may claim any size.
+
     Raises:
-        InputError: the tensors are not those of the architecture.
+        InputError: they are not.
     """
-    network = build(architecture).eval().requires_grad_(False)
-    try:
-        network.load_state_dict({name: torch.from_numpy(array) for name, array in tensors.items()})
-    except RuntimeError as error:
-        reason = " ".join(str(error).split())
+    with torch.device("meta"):
+        network = build(architecture)
+    state = {
+        name: torch.from_numpy(np.asarray(array)).to(torch.float32, copy=True) for name, array in tensors.items()
+    }
+    shapes, expected = ({name: tuple(t.shape) for name, t in s.items()} for s in (state, network.state_dict()))
+    differing = [name for name in expected | shapes if expected.get(name) != shapes.get(name)]
+    if differing:
+        name = differing[0]
         raise InputError(
-            f"weights do not fit the architecture, which another network must have made: {reason}"
-        ) from None
-    return network
+            f"weights do not fit the architecture, which another network must have made: {len(differing)} differ, "
+            f"first {name}: {shapes.get(name, 'missing')}, expected {expected.get(name, 'none')}"
+        )
+    network.load_state_dict(state, assign=True)
+    return network.eval().requires_grad_(False)
 
 
 def arrays(network: EDMPrecond) -> dict[str, np.ndarray]:

@@ -1,0 +1,49 @@
+"""Merge a base model and a tuned one: θ = θ_r − w·(θ_s − θ_r), with one w for each block.
+
+θ_r is the base model, θ_s the same model after some training on its own images. w > 0 extrapolates away from θ_s
+(Neon); w = 0 is θ_r, w = −1 is θ_s. Nothing is trained and no GPU is needed.
+
+  adaptive-neon merge --base A.pkl --tuned B.pkl --weights enc=1.25,mid=1.0,dec=0.75 -o C.safetensors
+  adaptive-neon merge --base A.pkl --tuned B.pkl --weights 0.75 -o C.safetensors
+"""
+
+import argparse
+from pathlib import Path
+
+from adaptive_neon.commands.options import add_blocks, add_model, block_patterns, parse_weights
+from adaptive_neon.errors import InputError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_model(parser, "--base", "θ_r", required=True)
+    add_model(parser, "--tuned", "θ_s", required=True)
+    parser.add_argument(
+        "--weights",
+        required=True,
+        metavar="W",
+        help="one w for all blocks, or one a block: enc=1.25,mid=1.0,dec=0.75",
+    )
+    add_blocks(parser)
+    parser.add_argument(
+        "-o", "--output", required=True, metavar="FILE", help="the merged model, a .safetensors (see `export`)"
+    )
+
+
+def run(base: str, tuned: str, weights: str, blocks: list[str] | None, output: str) -> None:
+    from adaptive_neon.blocks import assign_blocks
+    from adaptive_neon.checkpoints import read_model, write_checkpoint
+    from adaptive_neon.extrapolation import merge
+    from adaptive_neon.grid import point_name
+
+    patterns = block_patterns(blocks)
+    point = parse_weights(weights, list(patterns))
+    if Path(output).suffix != ".safetensors":
+        raise InputError(f"{output}: a merged model is a .safetensors; `adaptive-neon export` writes other forms")
+    theta_r, theta_s = read_model(base), read_model(tuned)
+    block_of = assign_blocks(theta_r.tensors, patterns)
+    merged = merge(theta_r.tensors, theta_s.tensors, point, block_of)
+    origin = {"weights": point_name(point)} | {
+        name: model.metadata["sha256"] for name, model in (("base", theta_r), ("tuned", theta_s))
+    }
+    write_checkpoint(output, merged, theta_r.architecture, **origin)
+    print(f"{output}: {', '.join(f'w_{block} = {w}' for block, w in point.items())}")

@@ -1,0 +1,83 @@
+"""Arguments that several commands share, and what their texts mean."""
+
+import argparse
+from collections.abc import Sequence
+
+from adaptive_neon.blocks import PRESETS
+from adaptive_neon.errors import InputError
+
+
+def add_model(parser: argparse.ArgumentParser, name: str, what: str, **options) -> None:
+    """A model to read."""
+    parser.add_argument(
+        name, metavar="MODEL", help=f"{what}: an EDM .pkl, or a .safetensors of this program", **options
+    )
+
+
+def add_blocks(parser: argparse.ArgumentParser) -> None:
+    """How the network is cut into blocks."""
+    parser.add_argument(
+        "--block",
+        dest="blocks",
+        action="append",
+        metavar="NAME=PATTERN",
+        help="a block and the regular expression of its parameters' names; repeat it for each block. "
+        "Default: enc, mid and dec of Adaptive Neon. --block all=. is plain Neon",
+    )
+
+
+def add_device(parser: argparse.ArgumentParser, precision: str) -> None:
+    """Where and in which type a network runs."""
+    parser.add_argument(
+        "--device", default="auto", choices=["auto", "cpu", "cuda"], help="auto: a GPU if there is one"
+    )
+    parser.add_argument(
+        "--precision",
+        default=precision,
+        choices=["auto", "float32", "bfloat16", "float16"],
+        help="type that the network computes in; auto: bfloat16 on a GPU, else float32 (default: %(default)s)",
+    )
+
+
+def block_patterns(blocks: Sequence[str] | None) -> dict[str, str]:
+    """Block → pattern from the texts of --block."""
+    if not blocks:
+        return PRESETS["enc-mid-dec"]
+    patterns = dict(text.partition("=")[::2] for text in blocks)
+    if len(patterns) < len(blocks) or not all(name and pattern for name, pattern in patterns.items()):
+        raise InputError(f"--block: {' '.join(blocks)}; give each block once, as NAME=PATTERN")
+    return patterns
+
+
+def parse_weights(text: str, blocks: Sequence[str]) -> dict[str, float]:
+    """One w for all blocks, such as `0.75`, or one a block, such as `enc=1.25,mid=1.0,dec=0.75`.
+
+    Raises:
+        InputError: not numbers, or not the blocks.
+    """
+    try:
+        if "=" not in text:
+            return dict.fromkeys(blocks, float(text))
+        pairs = [part.split("=") for part in text.split(",")]
+        weights = {name.strip(): float(w) for name, w in pairs}
+    except ValueError:
+        raise InputError(
+            f"--weights: {text!r} is neither a number nor a list such as {','.join(f'{b}=1.0' for b in blocks)}"
+        ) from None
+    if sorted(weights) != sorted(blocks) or len(pairs) != len(blocks):
+        raise InputError(f"--weights: {text!r} must name each of the blocks {', '.join(blocks)} once")
+    return {block: weights[block] for block in blocks}
+
+
+def parse_seeds(text: str) -> list[int]:
+    """Seeds and ranges of seeds, such as `0-63` or `1,2,5-10`."""
+    seeds: list[int] = []
+    try:
+        for part in text.split(","):
+            first, _, last = part.partition("-")
+            seeds += range(int(first), int(last or first) + 1)
+    except ValueError:
+        raise InputError(f"--seeds: {text!r} is no list of seeds such as 0-63 or 1,2,5-10") from None
+    if not seeds or len(set(seeds)) < len(seeds) or not 0 <= min(seeds) <= max(seeds) < 2**32:
+        raise InputError(f"--seeds: {text!r} is empty, repeats a seed or leaves 0 … 2³² − 1")
+    return seeds

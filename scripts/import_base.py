@@ -1,0 +1,15 @@
+"""Import θ_r from a checkpoint of elsewhere; whatever comes after reads only what is written here."""
+
+from adaptive_neon.checkpoints import read_model, write_checkpoint
+from adaptive_neon.downloads import Source, fetch
+from adaptive_neon.job import job
+from adaptive_neon.unet import arrays, load, require_architecture
+
+with job(snakemake.log[0], snakemake.threads):
+    params = snakemake.params
+    path = fetch([Source(params.source, params.sha256)], snakemake.config["run"]["cache"])
+    checkpoint = read_model(path)
+    require_architecture(params.architecture or {}, checkpoint.architecture)
+    network = load(checkpoint.tensors, checkpoint.architecture)
+    write_checkpoint(snakemake.output[0], arrays(network), checkpoint.architecture, **checkpoint.metadata)
+    print(f"{path}: {sum(parameter.numel() for parameter in network.parameters()):,} parameters")

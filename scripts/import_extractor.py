@@ -1,0 +1,9 @@
+"""Import Inception's weights; whatever comes after reads only what is written here."""
+
+from adaptive_neon.inception import read_convolutions, weights_file, write_convolutions
+from adaptive_neon.job import job
+
+with job(snakemake.log[0], snakemake.threads):
+    path = weights_file(snakemake.params.weights, snakemake.config["run"]["cache"])
+    write_convolutions(snakemake.output[0], read_convolutions(path), snakemake.params.convention)
+    print(path)

@@ -1,0 +1,11 @@
+"""Import the published statistics of the real images."""
+
+from adaptive_neon.downloads import Source, fetch
+from adaptive_neon.job import job
+from adaptive_neon.references import read_statistics, write_statistics
+
+with job(snakemake.log[0], snakemake.threads):
+    params = snakemake.params
+    path = fetch([Source(params.source, params.sha256)], snakemake.config["run"]["cache"])
+    write_statistics(snakemake.output[0], *read_statistics(path))
+    print(path)

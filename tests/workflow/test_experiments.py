@@ -1,0 +1,76 @@
+"""Every experiment is sound, and says at once what it misses where there is no network."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from . import runner
+
+NVIDIA = "https://nvlabs-fi-cdn.nvidia.com/edm"
+PUBLISHED = {("import_base",), ("import_statistics",), ("import_extractor",)}
+EXPERIMENTS = {  # some jobs of each
+    "cifar10-cond": PUBLISHED | {("finetune", "0", "2552"), ("merge", "0", "grid", "550", "0.75_1.0_1.25")},
+    "cifar10-uncond": PUBLISHED | {("finetune", "0", "2552"), ("generate", "0", "grid", "550", "2.0")},
+    "ffhq64": PUBLISHED | {("finetune", "0", "3000"), ("generate", "0", "grid", "250", "3.0")},
+    "cifar10-small": {("base",), ("import_extractor",), ("finetune", "0", "100")},
+    "digits-null": {("base",), ("extractor",), ("randomise", "4", "12")},
+    "digits-one-block": {("base",), ("extractor",), ("finetune", "0", "25")},
+    "digits-replicas": {("base",), ("extractor",), ("finetune", "4", "12")},
+}
+# Every client is sent to a port where nobody listens.
+OFFLINE = {
+    name: "http://127.0.0.1:9" for name in ("http_proxy", "https_proxy", "npm_config_registry", "PIP_INDEX_URL")
+}
+
+
+def run(folder, experiment, *flags):
+    command = [
+        sys.executable, "-m", "snakemake", "--snakefile", runner.ROOT / "Snakefile", "--directory", folder,
+        "--configfile", runner.ROOT / "config.yaml", runner.ROOT / f"experiments/{experiment}.yaml", *flags,
+    ]  # fmt: skip
+    environment = os.environ | OFFLINE | {"no_proxy": "", "ADAPTIVE_NEON_CACHE": str(folder / "cache")}
+    return subprocess.run(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment, check=False
+    )
+
+
+def test_every_experiment_is_listed_here():
+    files = {path.stem for path in (runner.ROOT / "experiments").glob("*.yaml")}
+    assert files == {*EXPERIMENTS, "afhqv2"}
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+def test_a_dry_run_needs_no_network(tmp_path, experiment):
+    process = run(tmp_path, experiment, "--dry-run")
+    assert process.returncode == 0, process.stdout
+    jobs = runner.jobs(process.stdout)
+    assert jobs >= EXPERIMENTS[experiment]
+    assert (("base",) in jobs) != (("import_base",) in jobs)
+
+
+def test_the_pretrained_model_alone(tmp_path):
+    process = run(tmp_path, "afhqv2", "--dry-run", "pretrained")
+    jobs = runner.jobs(process.stdout)
+    assert jobs >= PUBLISHED | {("measure", "0", "heldout", "0", "all~0.0")}
+    assert not any(job[0] in ("finetune", "synthetic") for job in jobs)
+
+
+@pytest.mark.parametrize(
+    ("experiment", "target", "missing"),
+    [
+        ("cifar10-cond", "import_base", f"{NVIDIA}/pretrained/edm-cifar10-32x32-cond-vp.pkl"),
+        ("cifar10-cond", "import_statistics", f"{NVIDIA}/fid-refs/cifar10-32x32.npz"),
+        ("cifar10-small", "data", "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz"),
+        ("cifar10-small", "import_extractor", "inception-2015-12-05.pt"),
+        ("ffhq64", "data", "datasets/ffhq-64x64.zip"),
+    ],
+)
+def test_what_is_missing_without_network_is_one_line(tmp_path, experiment, target, missing):
+    process = run(tmp_path, experiment, "--quiet", "all", "--until", target)
+    assert process.returncode == 1
+    (line,) = [text for text in process.stdout.splitlines() if text.startswith("adaptive-neon:")]
+    assert missing in line
+    mend = "give the path of the file" if experiment == "ffhq64" else f"and put it at {tmp_path}/cache/"
+    assert mend in line
