@@ -263,7 +263,6 @@ rule report:
         mem_mb=1000,
         runtime=5,
     params:
-        results=RESULTS,
         config={key: value for key, value in config.items() if key != "run"},
         blocks=STUDY.blocks,
         snapshots=STUDY.snapshots,

@@ -237,7 +237,6 @@ rule toy_report:
         mem_mb=1000,
         runtime=5,
     params:
-        results=TOY,
         config=TOY_CONFIG,
         families=TOY_FAMILIES,
     script:

@@ -11,6 +11,7 @@ from adaptive_neon.wording import ROLE_NAMES, answer, headline
 
 with job(snakemake.log[0], snakemake.threads):
     params = snakemake.params
+    results = Path(snakemake.output.page).parent
     summary = json.loads(Path(snakemake.input.summary).read_text())
     context = {
         "summary": summary,
@@ -18,14 +19,14 @@ with job(snakemake.log[0], snakemake.threads):
         "headline": headline(summary),
         "provenance": write_provenance(
             snakemake.output.provenance,
-            params.results,
+            results,
             params.config,
             seeds=params.seeds,
             checksums=checksums(snakemake.input.checked),
         ),
         "config": params.config,
         "config_text": yaml.safe_dump(params.config, sort_keys=False),
-        "results": params.results,
+        "results": str(results),
         "blocks": params.blocks,
         "snapshots": params.snapshots,
         "replicas": [row[0] for row in params.seeds],
@@ -33,4 +34,4 @@ with job(snakemake.log[0], snakemake.threads):
         "classes": len(summary["base"].get("recall_by_class", [])),
         "role_names": ROLE_NAMES,
     }
-    write_report(snakemake.output.page, snakemake.input.template, params.results, context)
+    write_report(snakemake.output.page, snakemake.input.template, results, context)

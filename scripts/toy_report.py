@@ -11,14 +11,15 @@ from adaptive_neon.toy.summary import terminal_lines
 
 with job(snakemake.log[0], snakemake.threads):
     params = snakemake.params
+    results = Path(snakemake.output.page).parent
     summary = json.loads(Path(snakemake.input.summary[0]).read_text())
     context = {
         "summary": summary,
         "lines": terminal_lines(summary),
-        "provenance": write_provenance(snakemake.output.provenance, params.results, params.config),
+        "provenance": write_provenance(snakemake.output.provenance, results, params.config),
         "config": params.config,
         "config_text": yaml.safe_dump(params.config, sort_keys=False),
-        "results": params.results,
+        "results": str(results),
         "families": params.families,
     }
-    write_report(snakemake.output.page, snakemake.input.template, params.results, context)
+    write_report(snakemake.output.page, snakemake.input.template, results, context)
