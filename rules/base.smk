@@ -33,6 +33,7 @@ rule base:
         ENVIRONMENT
     threads: RUN["training_threads"]
     resources:
+        gpu=GPU,
         mem_mb=4000,
         runtime=720,
     params:

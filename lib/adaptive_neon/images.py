@@ -1,6 +1,7 @@
 """Image sets: uint8 [N, H, W, C] with a class each, int64 [N]."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -30,10 +31,40 @@ def read_source(source: str) -> tuple[np.ndarray, np.ndarray]:
     return SOURCES[source]()
 
 
-def write_images(path: str | Path, images: Mapping[str, np.ndarray], labels: np.ndarray) -> None:
-    """Write image sets that share their classes as one .npz, an array a set, not compressed."""
+def write_images(path: str | Path, images: Mapping[str, np.ndarray], labels: np.ndarray, shards: int = 1) -> None:
+    """Write image sets that share their classes as one .npz, an array a set, not compressed.
+
+    Args:
+        shards: how many files of images these were joined from.
+    """
     with replacing(path) as temporary:
-        np.savez(temporary, labels=labels, **images)
+        np.savez(temporary, labels=labels, shards=shards, **images)
+
+
+def shards_of(path: str | Path) -> int | None:
+    """How many files the images of a file were joined from; None if there is no such file."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return int(file["shards"])
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+        return None
+
+
+def join_images(paths: Sequence[str | Path]) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """The image sets of several files with the same names, one after the other, and their classes.
+
+    A set that is empty in one of them, because its model diverged, is empty.
+    """
+    parts: dict[str, list[np.ndarray]] = {}
+    for path in paths:
+        with _opened(path) as file:
+            for name in set(file.files) - {"shards"}:
+                parts.setdefault(name, []).append(file[name])
+    labels = np.concatenate(parts.pop("labels"))
+    images = {}
+    for name, sets in parts.items():
+        images[name] = np.concatenate(sets) if all(map(len, sets)) else sets[0][:0]
+    return images, labels
 
 
 def read_images(path: str | Path, name: str) -> tuple[np.ndarray, np.ndarray]:
@@ -42,10 +73,16 @@ def read_images(path: str | Path, name: str) -> tuple[np.ndarray, np.ndarray]:
     Raises:
         InputError: not such a file, or no such set in it.
     """
+    with _opened(path) as file:
+        if name not in file:
+            raise InputError(f"{path}: holds no image set {name}; it has {', '.join(file.files)}")
+        return file[name], file["labels"]
+
+
+@contextmanager
+def _opened(path: str | Path) -> Iterator[np.lib.npyio.NpzFile]:
     try:
         with np.load(path, allow_pickle=False) as file:
-            if name not in file:
-                raise InputError(f"{path}: holds no image set {name}; it has {', '.join(file.files)}")
-            return file[name], file["labels"]
+            yield file
     except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
         raise InputError(f"{path}: not a readable image set ({error}); remove it and make it again") from None
