@@ -5,6 +5,7 @@ import json
 import sys
 from pathlib import Path
 
+from adaptive_neon.commands import estimate
 from adaptive_neon.errors import InputError
 from adaptive_neon.times import stage_times, time_lines
 from adaptive_neon.toy import summary as toy
@@ -32,6 +33,9 @@ def main() -> None:
     command = commands.add_parser("show", help="print the result of a finished study")
     command.add_argument("results", type=Path, help="the study's folder, such as results/digits")
     command.set_defaults(run=show)
+    command = commands.add_parser("estimate", help="print what a study will ask for", description=estimate.__doc__)
+    estimate.add_arguments(command)
+    command.set_defaults(run=estimate.run)
     arguments = vars(parser.parse_args())
     try:
         arguments.pop("run")(**arguments)
