@@ -63,6 +63,7 @@ else:
             ENVIRONMENT
         threads: RUN["training_threads"]
         resources:
+            gpu=GPU,
             mem_mb=4000,
             runtime=720,
         params:

@@ -14,6 +14,7 @@ from adaptive_neon.config import (
 )
 from adaptive_neon.errors import InputError
 from adaptive_neon.grid import cell_name, point_name
+from adaptive_neon.images import shards_of
 from adaptive_neon.job import adopt_jobs
 from adaptive_neon.lock import hold_lock
 from adaptive_neon.study import BASE_KIMG, Study
@@ -22,7 +23,9 @@ config.update(read_scalars(config))
 try:
     with open(workflow.source_path("../schemas/config.schema.yaml")) as schema:
         check_config(config, yaml.safe_load(schema))
-    check_network(config)
+    if workflow.is_main_process:  # the processes of its jobs need not wait for torch
+        check_network(config)
+    adopt_jobs(workflow.is_main_process)
 except InputError as error:
     sys.exit(f"adaptive-neon: {error}")
 
@@ -38,6 +41,7 @@ ENVIRONMENT = (
     f"../envs/{RUN['environment']}.yaml"  # used with --software-deployment-method conda
 )
 REPLICA = f"{RESULTS}/replica-{{replica}}"
+GPU = int(RUN["device"] != "cpu")  # the profile says how many there are, maybe none
 SEEDS = {"grid": "search", "heldout": "heldout"}
 BASE_CELLS = {
     "grid": cell_name(STUDY.base_point),
@@ -48,14 +52,13 @@ CELL_NAME = "replica-{replica}/{stage}-{kimg}/{cell}"
 
 FETCHES = 100  # priority of the jobs that may need the network, which then is missed in the first minute
 
-adopt_jobs()
-
 
 wildcard_constraints:
     replica=r"\d+",
     kimg=r"\d+",
     stage="grid|heldout",
     cell=r"[^/]+",
+    shard=r"\d+",
 
 
 # Snakemake's own lock, which a killed run leaves behind, is switched off in the profile.
@@ -99,6 +102,28 @@ def cell_points(wildcards):
     if wildcards.stage == "grid":
         return [point_name(point) for point in STUDY.cells[wildcards.cell]]
     return [wildcards.cell]
+
+
+def cell_models(wildcards):
+    """The merged model of each point of a cell."""
+    return {
+        point: CELL.format(**wildcards) + f"/models/{point}.safetensors"
+        for point in cell_points(wildcards)
+    }
+
+
+def cell_shards(wildcards):
+    """The seeds of each shard of a cell. Images that are there keep the number that they were drawn in."""
+    drawn = shards_of(CELL.format(**wildcards) + "/images.npz")
+    return STUDY.shards(
+        SEEDS[wildcards.stage], int(wildcards.replica), drawn or RUN["shards"]
+    )
+
+
+def shard_files(wildcards):
+    """The shards of a cell, none where one job draws it whole."""
+    count = len(cell_shards(wildcards))
+    return [f"{CELL}/shard-{shard}.npz" for shard in range(count)] if count > 1 else []
 
 
 def training_state(wildcards):

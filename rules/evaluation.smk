@@ -1,5 +1,6 @@
 # Merge, generate, measure, select. A job handles a cell: all grid points with the same set of weights.
 # The winners are measured again in the stage `heldout`, on seeds that the stage `grid` never sees.
+# With `run.shards` above 1 several jobs draw the images of a cell.
 
 
 rule merge:
@@ -24,9 +25,34 @@ rule merge:
         "../scripts/merge.py"
 
 
+rule shard:
+    input:
+        f"{CELL}/models",
+    output:
+        temp(f"{CELL}/shard-{{shard}}.npz"),
+    log:
+        logs(f"{CELL_NAME}-shard-{{shard}}"),
+    benchmark:
+        benchmarks(f"{CELL_NAME}-shard-{{shard}}")
+    conda:
+        ENVIRONMENT
+    threads: RUN["job_threads"]
+    resources:
+        gpu=GPU,
+        mem_mb=4000,
+        runtime=720,
+    params:
+        models=cell_models,
+        seeds=lambda wildcards: cell_shards(wildcards)[int(wildcards.shard)],
+        sampler=config["sampler"],
+    script:
+        "../scripts/generate.py"
+
+
 rule generate:
     input:
         f"{CELL}/models",
+        shards=shard_files,
     output:
         f"{CELL}/images.npz",
     log:
@@ -37,13 +63,11 @@ rule generate:
         ENVIRONMENT
     threads: RUN["job_threads"]
     resources:
+        gpu=lambda wildcards, input: 0 if input.shards else GPU,
         mem_mb=4000,
         runtime=720,
     params:
-        models=lambda wildcards, input: {
-            point: f"{input[0]}/{point}.safetensors"
-            for point in cell_points(wildcards)
-        },
+        models=cell_models,
         seeds=lambda wildcards: STUDY.seeds(
             SEEDS[wildcards.stage], int(wildcards.replica)
         ),

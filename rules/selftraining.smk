@@ -14,6 +14,7 @@ rule synthetic:
         ENVIRONMENT
     threads: RUN["training_threads"]
     resources:
+        gpu=GPU,
         mem_mb=4000,
         runtime=720,
     params:
@@ -41,6 +42,7 @@ rule finetune:
         ENVIRONMENT
     threads: RUN["training_threads"]
     resources:
+        gpu=GPU,
         mem_mb=4000,
         runtime=1440,
     params:

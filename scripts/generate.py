@@ -1,14 +1,15 @@
-"""Sample images from one or several models, the same seeds for each."""
+"""Sample images from one or several models, the same seeds for each; or join what other jobs sampled."""
 
 from adaptive_neon.checkpoints import read_checkpoint
 from adaptive_neon.device import pick_device, pick_precision
-from adaptive_neon.images import write_images
+from adaptive_neon.images import join_images, write_images
 from adaptive_neon.job import job, progress_bar
 from adaptive_neon.resume import Rolling, fingerprint
 from adaptive_neon.sampling import sample_models
 from adaptive_neon.unet import load
 
-with job(snakemake.log[0], snakemake.threads):
+
+def sample():
     params, run = snakemake.params, snakemake.config["run"]
     device = pick_device(run["device"])
     first, count = params.seeds
@@ -36,3 +37,10 @@ with job(snakemake.log[0], snakemake.threads):
         )
     write_images(snakemake.output[0], images, classes)
     rolling.clear()
+
+
+with job(snakemake.log[0], snakemake.threads):
+    if shards := snakemake.input.get("shards"):
+        write_images(snakemake.output[0], *join_images(shards), shards=len(shards))
+    else:
+        sample()

@@ -1,18 +1,16 @@
 """Some images of the best model per block, and the real images nearest to each."""
 
-import json
-from pathlib import Path
-
 import numpy as np
 from adaptive_neon.features import load_extractor
 from adaptive_neon.figures import plot_neighbours, save_figure
+from adaptive_neon.files import read_json
 from adaptive_neon.images import read_images
 from adaptive_neon.job import job
 from adaptive_neon.manifolds import nearest
 from adaptive_neon.measurement import read_reference
 
 with job(snakemake.log[0], snakemake.threads):
-    roles = json.loads(Path(snakemake.input.selection).read_text())["roles"]
+    roles = read_json(snakemake.input.selection)["roles"]
     path = snakemake.input.images[list(roles).index("blockwise")]
     images, _ = read_images(path, roles["blockwise"])
     real_images, _ = read_images(snakemake.input.data, "images")

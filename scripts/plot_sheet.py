@@ -1,14 +1,12 @@
 """Images of base, collapsed, best single and best per block from the same seeds."""
 
-import json
-from pathlib import Path
-
 from adaptive_neon.figures import ROLE_NAMES, plot_sheet, save_figure
+from adaptive_neon.files import read_json
 from adaptive_neon.images import read_images
 from adaptive_neon.job import job
 
 with job(snakemake.log[0], snakemake.threads):
-    roles = json.loads(Path(snakemake.input.selection).read_text())["roles"]
+    roles = read_json(snakemake.input.selection)["roles"]
     rows = {
         ROLE_NAMES[role]: read_images(path, point)[0]
         for (role, point), path in zip(roles.items(), snakemake.input.images, strict=True)

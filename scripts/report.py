@@ -1,9 +1,7 @@
 """The report: one page with the answer, tables, figures and how it was made."""
 
-import json
-from pathlib import Path
-
 import yaml
+from adaptive_neon.files import read_json
 from adaptive_neon.job import job
 from adaptive_neon.provenance import checksums, write_provenance
 from adaptive_neon.report import write_report
@@ -12,7 +10,7 @@ from adaptive_neon.wording import ROLE_NAMES, answer, headline
 with job(snakemake.log[0], snakemake.threads):
     params = snakemake.params
     results = Path(snakemake.output.page).parent
-    summary = json.loads(Path(snakemake.input.summary).read_text())
+    summary = read_json(snakemake.input.summary)
     context = {
         "summary": summary,
         "answer": answer(summary),

@@ -1,16 +1,15 @@
 """The best single weight and the best point of a snapshot's grid."""
 
 import json
-from pathlib import Path
 
-from adaptive_neon.files import replacing
+from adaptive_neon.files import read_json, replacing
 from adaptive_neon.job import job
 from adaptive_neon.selection import best_point, best_single_point, indistinguishable
 
 with job(snakemake.log[0], snakemake.threads):
     metrics = {}
     for path in snakemake.input:
-        metrics |= json.loads(Path(path).read_text())
+        metrics |= read_json(path)
     points = {point: metrics[point] for point in snakemake.params.points}
     fids = {point: values["fid"] for point, values in points.items()}
     winners = {"global": best_single_point(fids), "blockwise": best_point(fids)}

@@ -1,15 +1,14 @@
 """Table 1, all metrics of the snapshot to speak of, and all replicas together: as CSV and as Markdown."""
 
 import csv
-import json
 from pathlib import Path
 
 from adaptive_neon import wording
-from adaptive_neon.files import replacing
+from adaptive_neon.files import read_json, replacing
 from adaptive_neon.job import job
 
 with job(snakemake.log[0], snakemake.threads):
-    summary = json.loads(Path(snakemake.input[0]).read_text())
+    summary = read_json(snakemake.input[0])
     tables = {
         "table1": (wording.TABLE_HEADER, wording.table_rows(summary)),
         "metrics": (wording.METRICS_HEADER, wording.metrics_rows(summary, wording.headline(summary))),

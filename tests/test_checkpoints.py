@@ -114,3 +114,11 @@ def test_a_failing_write_keeps_the_old_model(path):
         write_checkpoint(path, TENSORS, ARCHITECTURE | {"filter": np.ones(3)})
     assert path.read_bytes() == before
     assert os.listdir(path.parent) == ["model.safetensors"]
+
+
+def test_altered_weights_are_noticed(path, refuses):
+    content = bytearray(path.read_bytes())
+    content[-5] ^= 1
+    path.write_bytes(content)
+    with refuses(path, "not those that were written"):
+        read_checkpoint(path)

@@ -50,7 +50,7 @@ def test_the_default_is_sound(config, schema):
         ("base.training.ema_rampup_ratio", 0.05),
         ("heldout.first_seed", 2000),
         ("replicas", 3),
-        ("run.device", "cuda:1"),
+        ("run.device", "cuda"),
     ],
 )
 def test_sound_changes(config, schema, key, value):
@@ -125,7 +125,7 @@ RANGES = [
     ("replicas", 0, "0 must be at least 1"),
     ("run.job_threads", 0, "0 must be at least 1"),
     ("run.checkpoint_minutes", -1, "-1 must be at least 0"),
-    ("run.device", "gpu", "'gpu' must match the regular expression"),
+    ("run.device", "cuda:1", "must be one of auto, cpu, cuda"),
     ("toy.seeds", 0, "0 must be at least 1"),
     ("toy.diffusion.sampler.eta", 1.5, "1.5 must be at most 1"),
     ("toy.layerwise.bounds", [-2, 0, 2], "must hold at most 2 values"),

@@ -2,7 +2,7 @@ import os
 
 import numpy as np
 import pytest
-from adaptive_neon.files import replacing
+from adaptive_neon.files import check_zip, read_json, replacing
 
 
 def test_the_file_appears_when_the_block_is_done(tmp_path):
@@ -50,3 +50,23 @@ def test_numpy_keeps_the_name(tmp_path):
         np.savez(temporary, images=np.arange(3))
     assert os.listdir(tmp_path) == ["images.npz"]
     assert np.load(tmp_path / "images.npz")["images"].tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("content", [None, b"", b"{", b"\xff\xfe", b"[1, 2"])
+def test_what_is_not_json_is_named(tmp_path, refuses, content):
+    path = tmp_path / "metrics.json"
+    if content is not None:
+        path.write_bytes(content)
+    with refuses(path, "not readable as JSON", "make it again"):
+        read_json(path)
+
+
+def test_an_altered_member_of_a_zip_file_is_found(tmp_path):
+    path = tmp_path / "images.npz"
+    np.savez(path, images=np.zeros(1000, np.uint8))
+    check_zip(path)
+    content = bytearray(path.read_bytes())
+    content[600] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match="bad CRC-32 of images"):
+        check_zip(path)

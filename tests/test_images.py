@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 from adaptive_neon.datasets import read_source
-from adaptive_neon.images import read_images, write_images
+from adaptive_neon.images import join_images, read_images, write_images
 from sklearn.datasets import load_digits
 
 
@@ -72,3 +72,27 @@ def test_objects_are_not_unpickled(tmp_path, refuses):
     np.savez(path, images=np.array([{}], dtype=object), labels=np.zeros(1))
     with refuses(path, "not a readable image set"):
         read_images(path, "images")
+
+
+def test_files_are_joined_in_their_order(tmp_path):
+    sets = {"all~1.0": np.arange(40, dtype=np.uint8).reshape(10, 2, 2, 1)}
+    for name, part in (("b", slice(0, 7)), ("a", slice(7, 10))):
+        write_images(tmp_path / f"{name}.npz", {"all~1.0": sets["all~1.0"][part]}, np.arange(10)[part])
+    images, labels = join_images([tmp_path / "b.npz", tmp_path / "a.npz"])
+    np.testing.assert_array_equal(images["all~1.0"], sets["all~1.0"], strict=True)
+    assert labels.tolist() == list(range(10))
+
+
+def test_a_model_that_diverged_in_one_file_has_no_images(tmp_path, sets):
+    (name, images), *_ = sets.items()
+    write_images(tmp_path / "0.npz", {name: images}, np.arange(30))
+    write_images(tmp_path / "1.npz", {name: images[:0]}, np.arange(30))
+    joined, labels = join_images([tmp_path / "0.npz", tmp_path / "1.npz"])
+    assert joined[name].shape == (0, *images.shape[1:])
+    assert len(labels) == 60
+
+
+def test_a_damaged_file_is_not_joined(path, refuses):
+    path.write_bytes(path.read_bytes()[:-100])
+    with refuses(path, "not a readable image set"):
+        join_images([path])

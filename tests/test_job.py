@@ -111,3 +111,19 @@ def test_a_job_without_a_parent_ends_at_once(start):
     gone.wait()
     job = start("import time", "time.sleep(600)", parent=gone.pid)
     assert job.wait(timeout=60) == 1
+
+
+def test_a_job_ends_when_another_run_has_begun(start, tmp_path, monkeypatch):
+    (tmp_path / ".lock").write_text("mine")
+    monkeypatch.setenv("ADAPTIVE_NEON_RUN", f"mine {tmp_path / '.lock'}")
+    job = start("sys.__stdout__.write('ready\\n')", "sys.__stdout__.flush()", "input()")
+    assert job.stdout.readline() == "ready\n"
+    (tmp_path / ".lock").write_text("another")
+    assert job.wait(timeout=60) == 1
+
+
+def test_a_log_that_cannot_be_written_is_one_line(start, log):
+    log.mkdir()
+    _, errors = start("print('never')").communicate()
+    assert errors.startswith("adaptive-neon: IsADirectoryError: ")
+    assert errors.count("\n") == 1

@@ -58,17 +58,25 @@ def damage(path):
     path.write_bytes(content)
 
 
+def flip(path):
+    """One bit of the weights."""
+    content = bytearray(path.read_bytes())
+    content[content.index(STATE["weights"].numpy().tobytes())] ^= 1
+    path.write_bytes(content)
+
+
 @pytest.mark.parametrize(
     "spoil",
     [
         truncate,
         damage,
+        flip,
         lambda path: path.write_bytes(b""),
         lambda path: path.write_bytes(b"not a state\n" * 100),
         lambda path: path.write_bytes(pickle.dumps(Attack(), protocol=2)),
         lambda path: torch.save({"fingerprint": "fits", "state": Attack()}, path),
     ],
-    ids=["truncated", "damaged", "empty", "text", "pickle", "code"],
+    ids=["truncated", "damaged", "flipped", "empty", "text", "pickle", "code"],
 )
 def test_a_damaged_state_is_passed_over(output, capsys, spoil):
     path = saved(output)

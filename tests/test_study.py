@@ -60,3 +60,24 @@ def test_seeds(config):
         for first, count in (study.seeds(images, replica) for images in ("synthetic", "search", "heldout"))
     ]
     assert not [pair for pair in combinations(map(set, ranges), 2) if set.intersection(*pair)]
+
+
+@pytest.mark.parametrize(
+    ("images", "batch", "shards", "sizes"),
+    [
+        (600, 500, 1, [600]),
+        (50_000, 500, 4, [12_500] * 4),
+        (50_000, 512, 4, [12_288, 12_800, 12_288, 12_624]),  # 98 batches, the last of 336: 24, 25, 24 and 25
+        (600, 500, 8, [500, 100]),  # no more shards than batches
+        (40, 15, 2, [15, 25]),
+    ],
+)
+def test_shards_are_whole_batches_in_the_order_of_the_seeds(config, images, batch, shards, sizes):
+    config["search"] = {"images": images, "first_seed": 7}
+    config["run"] |= {"sampling_batch": batch}
+    config |= {"replicas": 2, "replica_stride": 1_000_000}
+    found = Study(config).shards("search", 1, shards)
+    assert [count for _, count in found] == sizes
+    assert [seed for first, count in found for seed in range(first, first + count)] == list(
+        range(1_000_007, 1_000_007 + images)
+    )

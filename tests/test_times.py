@@ -13,7 +13,8 @@ def results(tmp_path):
         "replica-0/plot-grid-12": (2.0, "start-up 1.00 s\n"),
         "replica-0/plot-diagonal": (1.5, None),
         "replica-0/grid-12/0.5_1.0-merge": (3.0, "start-up 0.50 s\n"),
-        "replica-0/grid-12/-1.0-generate": (40.0, "start-up 5.00 s\n"),
+        "replica-0/grid-12/-1.0-generate": (20.0, "start-up 2.50 s\n"),
+        "replica-0/grid-12/0.5_1.0-shard-11": (20.0, "start-up 2.50 s\n"),
         "replica-1/heldout-25/enc~1.25_mid~1.0_dec~1e-05-generate": (10.0, "start-up 5.00 s\n"),
     }
     for job, (seconds, log) in jobs.items():
@@ -32,7 +33,8 @@ def test_stages(results):
     assert stage_times(results) == {
         "base": StageTime(1, 100.0, 4.0),
         "finetune": StageTime(2, 50.5, 5.5),
-        "generate": StageTime(2, 50.0, 10.0),
+        "generate": StageTime(2, 30.0, 7.5),
+        "shard": StageTime(1, 20.0, 2.5),
         "merge": StageTime(1, 3.0, 0.5),
         "plot-grid": StageTime(1, 2.0, 1.0),
         "plot-diagonal": StageTime(1, 1.5, 0.0),
@@ -47,9 +49,9 @@ def test_the_longest_stage_comes_first(results):
 def test_lines(results):
     lines = time_lines(stage_times(results))
     assert lines[0].split() == ["base", "1", "jobs", "100.0", "s,", "start-up", "4%"]
-    assert lines[2].split() == ["generate", "2", "jobs", "50.0", "s,", "start-up", "20%"]
+    assert lines[2].split() == ["generate", "2", "jobs", "30.0", "s,", "start-up", "25%"]
     # 21 s of 208 s
-    assert lines[-1].split() == ["all", "9", "jobs", "208.0", "s,", "start-up", "10%"]
+    assert lines[-1].split() == ["all", "10", "jobs", "208.0", "s,", "start-up", "10%"]
     assert len({len(line) for line in lines}) == 1
 
 

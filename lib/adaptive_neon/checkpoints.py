@@ -4,6 +4,7 @@ NumPy alone reads and writes them, so that a merge starts in a fraction of a sec
 """
 
 import json
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -44,7 +45,11 @@ def write_checkpoint(
         save_file(
             contiguous,
             temporary,
-            {**metadata, "architecture": json.dumps(dict(architecture), sort_keys=True)},
+            {
+                **metadata,
+                "architecture": json.dumps(dict(architecture), sort_keys=True),
+                "checksum": _checksum(contiguous),
+            },
         )
         _sort_metadata(temporary)
 
@@ -77,7 +82,7 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
     """Read what `write_checkpoint` wrote.
 
     Raises:
-        InputError: no file, not a safetensors file, truncated, or without the architecture.
+        InputError: no file, not a safetensors file, truncated, altered, or without the architecture.
     """
     if not Path(path).is_file():
         raise InputError(f"{path}: no such file; give the path of a model.safetensors")
@@ -95,4 +100,14 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
         raise InputError(
             f"{path}: no architecture in its metadata; write the file with adaptive_neon.checkpoints"
         ) from None
+    if metadata.pop("checksum", None) not in (None, _checksum(tensors)):
+        raise InputError(f"{path}: its weights are not those that were written; remove it and make it again")
     return Checkpoint(tensors, architecture, metadata)
+
+
+def _checksum(tensors: Mapping[str, np.ndarray]) -> str:
+    """CRC-32 of all arrays; safetensors has no checksum of its own."""
+    checksum = 0
+    for name in sorted(tensors):
+        checksum = zlib.crc32(tensors[name].tobytes(), checksum)
+    return f"{checksum:08x}"

@@ -2,7 +2,8 @@
 
 import difflib
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -12,6 +13,7 @@ from jsonschema.validators import extend
 from adaptive_neon.blocks import PRESETS, assign_blocks
 from adaptive_neon.errors import InputError
 
+MOST_POINTS = 10_000  # of a grid: more would take hours to plan, and years to run
 HIGHEST_SEED = 2**32 - 1  # torch's generator on a CPU takes 32 bits of a seed
 
 # JSON calls 2.0 an integer and lets infinities pass; a number of images is neither.
@@ -42,6 +44,40 @@ def read_scalars(config: Any) -> Any:
             return config
         return value if isinstance(value, int | float | None) else config
     return config
+
+
+def read_config(paths: Sequence[Path]) -> dict:
+    """A configuration file and overlays of it, laid over each other as the workflow does, and checked.
+
+    The schema is `schemas/config.schema.yaml` beside the first file.
+
+    Raises:
+        InputError: no such file, not YAML, or a fault of the configuration.
+    """
+    schema, *layers = (_read_yaml(path) for path in (paths[0].parent / "schemas/config.schema.yaml", *paths))
+    config: dict = {}
+    for layer in layers:
+        _lay_over(config, layer)
+    check_config(config, schema)
+    return config
+
+
+def _read_yaml(path: Path) -> dict:
+    try:
+        content = yaml.safe_load(path.read_text())
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise InputError(f"{path}: not readable as YAML ({' '.join(str(error).split())}); correct it") from None
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: holds no keys; give a configuration")
+    return content
+
+
+def _lay_over(config: dict, overlay: Mapping) -> None:
+    for key, value in overlay.items():
+        if isinstance(value, Mapping) and isinstance(config.get(key), dict):
+            _lay_over(config[key], value)
+        else:
+            config[key] = value
 
 
 def check_config(config: Mapping, schema: Mapping) -> None:
@@ -93,6 +129,13 @@ def _contradictions(config: Mapping) -> Iterator[tuple[str, str]]:
     if base["training"] and base["architecture"] is None:
         yield "base.architecture", "null, but base.training needs it; give the network's architecture"
     names = [] if isinstance(config["blocks"], str) else [block["name"] for block in config["blocks"]]
+    weights = len(config["grid"]["weights"])
+    if weights ** len(names) > MOST_POINTS:
+        yield (
+            "grid.weights",
+            f"{weights} weights of each of {len(names)} blocks are {weights ** len(names)} points; "
+            f"use fewer of one or the other, for at most {MOST_POINTS}",
+        )
     if len(set(names)) < len(names):
         yield "blocks", f"the names {names} repeat; give each block its own"
     snapshots = config["finetune"]["snapshots_kimg"]

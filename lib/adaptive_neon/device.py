@@ -3,17 +3,21 @@
 import torch
 
 from adaptive_neon.errors import InputError
+from adaptive_neon.gpus import take_gpu
 
 # bfloat16 is the fastest type on tensor cores that FID does not notice; on CPUs float32 is the safe choice.
 AUTO_PRECISION = {"cuda": torch.bfloat16, "cpu": torch.float32}
 
 
 def pick_device(name: str) -> torch.device:
-    """`cpu`, `cuda`, `cuda:1`, or `auto`: CUDA where there is a GPU."""
+    """`cpu`, `cuda`, or `auto`: CUDA where there is a GPU. A GPU is this process's alone until it ends."""
+    if name == "cpu":
+        return torch.device("cpu")
+    take_gpu()
     available = torch.cuda.is_available()
-    if name.startswith("cuda") and not available:
+    if name == "cuda" and not available:
         raise InputError(f"device {name}: torch finds no GPU; choose cpu or auto")
-    return torch.device(name if name != "auto" else "cuda" if available else "cpu")
+    return torch.device("cuda" if available else "cpu")
 
 
 def pick_precision(name: str, device: torch.device) -> torch.dtype:

@@ -1,12 +1,13 @@
 """What every job of the workflow does around its work: log, threads, errors, and an end with its parent."""
 
+import itertools
 import os
 import sys
 import threading
 import time
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
@@ -14,12 +15,24 @@ import psutil
 from tqdm import tqdm
 
 from adaptive_neon.errors import InputError
+from adaptive_neon.lock import RUN, is_replaced
 
 ERROR = "adaptive-neon: "  # begins the one line of a job that failed
 
 
-def adopt_jobs() -> None:
-    """Called by the workflow: its jobs end when this process does, and find this library in any environment."""
+def adopt_jobs(main: bool) -> None:
+    """Called by the workflow: its jobs end when this process does, and find this library in any environment.
+
+    Args:
+        main: this is the workflow itself, not the process that runs one of its jobs, on a cluster perhaps.
+
+    Raises:
+        InputError: such a process comes too late, another run has begun.
+    """
+    if main:
+        os.environ.pop(RUN, None)
+    elif is_replaced():
+        raise InputError("another run has begun in this folder; this job belongs to one that is over")
     os.environ["ADAPTIVE_NEON_PARENT"] = str(os.getpid())
     os.environ["PYTHONPATH"] = str(Path(__file__).parents[1])
 
@@ -32,27 +45,31 @@ def job(log: str, threads: int) -> Iterator[None]:
     one line at the end. Torch takes
     `threads` threads (BLAS and OpenMP follow the environment that the workflow sets). An InputError ends
     the process with its one line. The process ends when the one named by the environment variable
-    ADAPTIVE_NEON_PARENT does.
+    ADAPTIVE_NEON_PARENT does, or when another run has begun (`lock.is_replaced`).
     """
     created = psutil.Process().create_time()
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(threads)
     parent = int(os.environ["ADAPTIVE_NEON_PARENT"])
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
-    with _output(log) as (file, terminal):
-        sys.stdout = sys.stderr = file
-        print(f"start-up {time.time() - created:.2f} s")
-        try:
-            yield
-            print(f"{log.removesuffix('.log')}: {time.time() - created:.1f} s", file=terminal)
-        except InputError as error:
-            print(error)
-            print(f"{ERROR}{error}", file=terminal)
-            sys.exit(1)
-        except Exception as error:
-            traceback.print_exc()
-            print(f"{ERROR}{type(error).__name__}: {' '.join(str(error).split())}; see {log}", file=terminal)
-            sys.exit(1)
+    terminal = sys.stderr
+    try:
+        with _output(log) as (file, terminal):
+            sys.stdout = sys.stderr = file
+            print(f"start-up {time.time() - created:.2f} s")
+            try:
+                yield
+            except Exception as error:
+                with suppress(OSError):  # the disk may be full
+                    print(error) if isinstance(error, InputError) else traceback.print_exc()
+                raise
+        print(f"{log.removesuffix('.log')}: {time.time() - created:.1f} s", file=terminal)
+    except InputError as error:
+        print(f"{ERROR}{error}", file=terminal)
+        sys.exit(1)
+    except Exception as error:
+        print(f"{ERROR}{type(error).__name__}: {' '.join(str(error).split())}; see {log}", file=terminal)
+        sys.exit(1)
 
 
 @contextmanager
@@ -75,7 +92,11 @@ def _end_with(parent: int) -> None:
     """A job whose workflow was killed must not go on writing beside the next run."""
     try:
         process = psutil.Process(parent)
-        while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+        for tick in itertools.count():
+            if not process.is_running() or process.status() == psutil.STATUS_ZOMBIE:
+                break
+            if tick % 10 == 0 and is_replaced():
+                break
             time.sleep(0.5)
     except psutil.NoSuchProcess:
         pass

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from adaptive_neon.files import replacing
+from adaptive_neon.files import check_zip, replacing
 
 
 def fingerprint(parameters: Any, inputs: Iterable[str | Path]) -> str:
@@ -34,6 +34,7 @@ class Rolling:
     def load(self) -> Any | None:
         """The saved state, or None if there is none that fits. Only tensors and plain values are unpickled."""
         try:
+            check_zip(self.path)
             saved = torch.load(self.path, weights_only=True)
         except FileNotFoundError:
             return None

@@ -1,6 +1,8 @@
 """What a configuration asks for: points, cells, snapshots, seeds."""
 
+import math
 from collections.abc import Mapping
+from itertools import pairwise
 
 from adaptive_neon.config import block_patterns
 from adaptive_neon.grid import Point, cells, diagonal, grid
@@ -31,6 +33,18 @@ class Study:
         """First seed and number of the images named `synthetic`, `search` or `heldout` in a replica."""
         section = self.config[images]
         return section["first_seed"] + replica * self.config["replica_stride"], section["images"]
+
+    def shards(self, images: str, replica: int, shards: int) -> list[tuple[int, int]]:
+        """First seed and number of the images of each of so many shards, or of fewer.
+
+        A shard is whole sampling batches: an image depends, by rounding, on the batch that it is drawn in.
+        """
+        first, count = self.seeds(images, replica)
+        batch = self.config["run"]["sampling_batch"]
+        batches = math.ceil(count / batch)
+        shards = min(shards, batches)
+        bounds = [min(i * batches // shards * batch, count) for i in range(shards + 1)]
+        return [(first + start, stop - start) for start, stop in pairwise(bounds)]
 
     def finetune_seed(self, replica: int) -> int:
         """The seed of a replica's self-training."""

@@ -17,7 +17,7 @@ from adaptive_neon.augmentation import LABELS, augment
 from adaptive_neon.diffusion import edm_loss, from_uint8
 from adaptive_neon.distributed import add_up, processes, rank
 from adaptive_neon.errors import InputError
-from adaptive_neon.files import replacing
+from adaptive_neon.files import check_zip, replacing
 from adaptive_neon.resume import Rolling
 from adaptive_neon.unet import EDMPrecond
 
@@ -79,6 +79,7 @@ def write_state(path: str | Path, training: Training) -> None:
 def read_state(path: str | Path) -> dict:
     """The state dict that `write_state` wrote, on the CPU. Only tensors and plain values are unpickled."""
     try:
+        check_zip(path)
         return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # damaged bytes can trip any part of torch's reader
         reason = " ".join(str(error).split())[:200]

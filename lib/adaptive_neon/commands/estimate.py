@@ -1,0 +1,38 @@
+"""Print what a study will ask for: jobs, GPU-hours and core-hours of each rule.
+
+Rates come from the benchmark files of a study that ran with the same configuration; where there are none, from
+the network's floating-point operations and what a device is taken to sustain.
+"""
+
+import argparse
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    from adaptive_neon.estimate import FLOPS
+
+    parser.add_argument("configs", type=Path, nargs="+", help="config.yaml, and the overlay of an experiment")
+    parser.add_argument("--device", choices=FLOPS, help="default: cpu, or H100 where run.environment is cuda")
+    parser.add_argument("--results", type=Path, help="of a measured study; default: results/<experiment>")
+
+
+def run(configs: list[Path], device: str | None, results: Path | None) -> None:
+    from adaptive_neon.config import read_config
+    from adaptive_neon.estimate import (
+        FLOPS,
+        architecture_of,
+        estimate_lines,
+        estimates,
+        measured_rates,
+        network_flop,
+        rules_of,
+    )
+
+    config = read_config(configs)
+    results = results or Path("results") / config["experiment"]
+    device = device or {"cpu": "cpu", "cuda": "H100"}[config["run"]["environment"]]
+    rules = rules_of(config, network_flop(architecture_of(config, results)))
+    rates = measured_rates(config, results)
+    print(*estimate_lines(estimates(rules, rates, FLOPS[device]), device), sep="\n")
+    if not all(rule.name in rates for rule in rules if rule.work):
+        print(f"({device}): a job is taken to sustain {FLOPS[device]:.0e} FLOP/s; run some jobs, then this again")
