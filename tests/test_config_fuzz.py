@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from adaptive_neon.blocks import PRESETS
 from adaptive_neon.config import check_config, check_network, read_scalars
 from adaptive_neon.errors import InputError
 from adaptive_neon.grid import parse_point, point_name
@@ -23,6 +24,7 @@ from hypothesis import strategies as st
 ROOT = Path(__file__).parents[1]
 SCHEMA = yaml.safe_load((ROOT / "schemas/config.schema.yaml").read_text())
 DEFAULT = yaml.safe_load((ROOT / "config.yaml").read_text())
+DEFAULT["blocks"] = [{"name": name, "pattern": pattern} for name, pattern in PRESETS[DEFAULT["blocks"]].items()]
 MANY = {"deadline": None, "derandomize": True, "database": None}
 
 # Values of each type that YAML knows; a fault is one that the schema's type does not allow.
@@ -40,10 +42,21 @@ WIDER = {"number": {"number", "integer"}}
 
 
 def resolved(schema):
+    """Without references; of an alternative, the list."""
+    if "if" in schema:
+        return schema["if"] | schema["then"]
     if "$ref" in schema:
         rest = {key: value for key, value in schema.items() if key != "$ref"}
-        return SCHEMA["$defs"][schema["$ref"].rpartition("/")[2]] | rest
+        known = SCHEMA["$defs"][schema["$ref"].rpartition("/")[2]]
+        properties = known.get("properties", {}) | rest.get("properties", {})
+        return known | rest | ({"properties": properties} if properties else {})
     return schema
+
+
+def types(schema):
+    """The names of the types that a schema allows."""
+    found = schema.get("type", "string")
+    return set(found) if isinstance(found, list) else {found}
 
 
 def places(schema, value, path=()):
@@ -87,8 +100,8 @@ def outside(schema):
     if "enum" in schema:
         found.append(st.text(max_size=8).filter(lambda text: text not in schema["enum"]))
     if "pattern" in schema:
-        found.append(st.sampled_from(["", "/", "../x", "a b", "-", "digits\n"]))
-    if "minLength" in schema:
+        found.append(st.sampled_from(["/", "../x", "a b", "-", "digits\n"]))
+    if "minLength" in schema and "null" not in types(schema):  # nothing is null, as YAML reads it
         found.append(st.just(""))
     if "minItems" in schema:
         found.append(st.just([]))
@@ -103,14 +116,15 @@ def one_fault(draw):
     path, schema, value = draw(st.sampled_from(PLACES[1:]))
     kinds = [
         "type",
-        *(["unknown", "missing"] if isinstance(value, dict) else []),
+        *(["unknown"] if isinstance(value, dict) else []),
+        *(["missing"] if isinstance(value, dict) and schema.get("required") else []),
         *(["limit"] * bool(outside(schema))),
     ]
     kind = draw(st.sampled_from(kinds))
     key = str(path[-1] if isinstance(path[-1], str) else path[-2])
     if kind == "type":
-        allowed = WIDER.get(schema.get("type"), {schema.get("type", "string")})
-        wrong = draw(st.sampled_from(sorted(OF_TYPE.keys() - allowed)))
+        right = set().union(*(WIDER.get(name, {name}) for name in types(schema)))
+        wrong = draw(st.sampled_from(sorted(OF_TYPE.keys() - right)))
         bad = draw(OF_TYPE[wrong])
     elif kind == "limit":
         bad = draw(st.one_of(outside(schema)))
@@ -169,6 +183,10 @@ def allowed(schema):
     schema = resolved(schema)
     if "enum" in schema:
         return st.sampled_from(schema["enum"])
+    if isinstance(schema["type"], list):
+        return st.none() | allowed(schema | {"type": next(name for name in schema["type"] if name != "null")})
+    if schema["type"] == "object":
+        return st.fixed_dictionaries({key: allowed(part) for key, part in schema["properties"].items()})
     if schema["type"] == "integer":
         low = schema.get("minimum", 0)
         return st.integers(low, min(schema.get("maximum", low + 40), low + 40))
