@@ -1,5 +1,7 @@
 """The report: one page with the answer, tables, figures and how it was made."""
 
+from pathlib import Path
+
 import yaml
 from adaptive_neon.files import read_json
 from adaptive_neon.job import job
