@@ -107,14 +107,14 @@ def cell_points(wildcards):
 def cell_models(wildcards):
     """The merged model of each point of a cell."""
     return {
-        point: CELL.format(**wildcards) + f"/models/{point}.safetensors"
+        point: f"{CELL}/models/{point}.safetensors".format(**wildcards)
         for point in cell_points(wildcards)
     }
 
 
 def cell_shards(wildcards):
     """The seeds of each shard of a cell. Images that are there keep the number that they were drawn in."""
-    drawn = shards_of(CELL.format(**wildcards) + "/images.npz")
+    drawn = shards_of(f"{CELL}/images.npz".format(**wildcards))
     return STUDY.shards(
         SEEDS[wildcards.stage], int(wildcards.replica), drawn or RUN["shards"]
     )
