@@ -1,11 +1,9 @@
 """How far and how straight self-training moved the parameters of each block."""
 
-import json
-
 from adaptive_neon.blocks import assign_blocks
 from adaptive_neon.checkpoints import read_checkpoint
 from adaptive_neon.drift import describe
-from adaptive_neon.files import replacing
+from adaptive_neon.files import write_json
 from adaptive_neon.job import job
 
 with job(snakemake.log[0], snakemake.threads):
@@ -15,5 +13,4 @@ with job(snakemake.log[0], snakemake.threads):
         kimg: read_checkpoint(path).tensors
         for kimg, path in zip(snakemake.params.snapshots, snakemake.input.tuned, strict=True)
     }
-    with replacing(snakemake.output[0]) as temporary:
-        temporary.write_text(json.dumps(describe(base.tensors, snapshots, block_of), indent=1))
+    write_json(snakemake.output[0], describe(base.tensors, snapshots, block_of))

@@ -1,9 +1,7 @@
 """Metrics of the images of each point of a cell."""
 
-import json
-
 from adaptive_neon.features import load_extractor
-from adaptive_neon.files import replacing
+from adaptive_neon.files import write_json
 from adaptive_neon.images import read_images
 from adaptive_neon.job import job
 from adaptive_neon.measurement import measure, read_reference
@@ -17,5 +15,4 @@ with job(snakemake.log[0], snakemake.threads):
         images, _ = read_images(snakemake.input.images, point)
         metrics[point] = measure(extract, images, real, params.seed_blocks, params.kid_subsets)
         print(point, metrics[point]["fid"])
-    with replacing(snakemake.output[0]) as temporary:
-        temporary.write_text(json.dumps(metrics, indent=1))
+    write_json(snakemake.output[0], metrics)

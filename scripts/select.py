@@ -1,8 +1,6 @@
 """The best single weight and the best point of a snapshot's grid."""
 
-import json
-
-from adaptive_neon.files import read_json, replacing
+from adaptive_neon.files import read_json, write_json
 from adaptive_neon.job import job
 from adaptive_neon.selection import best_point, best_single_point, indistinguishable
 
@@ -18,6 +16,5 @@ with job(snakemake.log[0], snakemake.threads):
         "indistinguishable": indistinguishable(points, winners["blockwise"]),
         "search": metrics,
     }
-    with replacing(snakemake.output[0]) as temporary:
-        temporary.write_text(json.dumps(outcome, indent=1))
+    write_json(snakemake.output[0], outcome)
     print(winners)

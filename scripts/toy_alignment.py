@@ -1,8 +1,6 @@
 """Cosine between the gradients on real and on synthetic data, over the sampler's scale."""
 
-import json
-
-from adaptive_neon.files import replacing
+from adaptive_neon.files import write_json
 from adaptive_neon.job import job
 from adaptive_neon.toy.gaussian import real_data, stream
 from adaptive_neon.toy.models import read_models
@@ -16,5 +14,4 @@ with job(snakemake.log[0], snakemake.threads):
     population = real_data(values["data"], stream(seed, "population"))
     scales = evenly(values["first"], values["last"], values["count"])
     cosines = alignment(family, base, population, scales, values["passes"], seed)
-    with replacing(snakemake.output[0]) as temporary:
-        temporary.write_text(json.dumps({"scales": scales, "cosines": cosines}, indent=1))
+    write_json(snakemake.output[0], {"scales": scales, "cosines": cosines})

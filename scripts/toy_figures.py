@@ -1,9 +1,7 @@
 """Everything that is drawn of the 2-D Gaussian studies."""
 
-import json
-from pathlib import Path
-
 from adaptive_neon.figures import save_figure
+from adaptive_neon.files import read_json
 from adaptive_neon.job import job
 from adaptive_neon.toy import figures, published
 from adaptive_neon.toy.models import read_models
@@ -12,7 +10,7 @@ from adaptive_neon.toy.study import family_of, picture_points, training_data
 from adaptive_neon.toy.summary import picture_titles, read_record
 
 with job(snakemake.log[0], snakemake.threads):
-    summary = json.loads(Path(snakemake.input.summary).read_text())
+    summary = read_json(snakemake.input.summary)
     records = [read_record(folder) for folder in snakemake.params.seeds]
     drawn = {}
     for family, folder in zip(SCALES, snakemake.input.models, strict=True):

@@ -1,9 +1,6 @@
 """The grids of a weight per layer around the best single weight."""
 
-import json
-from pathlib import Path
-
-from adaptive_neon.files import replacing
+from adaptive_neon.files import read_json, write_json
 from adaptive_neon.job import job
 from adaptive_neon.toy.models import read_models
 from adaptive_neon.toy.study import family_of, layerwise_search, self_training
@@ -13,7 +10,7 @@ with job(snakemake.log[0], snakemake.threads):
     protocol = params.protocol
     base, tuned = read_models(snakemake.input.models)
     key = protocol["scale"], protocol["epochs"]
-    single = self_training(json.loads(Path(snakemake.input.sweep).read_text()), *key)
+    single = self_training(read_json(snakemake.input.sweep), *key)
     outcome = layerwise_search(
         family_of("diffusion", params.sampler),
         base,
@@ -24,5 +21,4 @@ with job(snakemake.log[0], snakemake.threads):
         params.verification,
         int(snakemake.wildcards.seed),
     )
-    with replacing(snakemake.output[0]) as temporary:
-        temporary.write_text(json.dumps(outcome, indent=1))
+    write_json(snakemake.output[0], outcome)

@@ -1,9 +1,9 @@
 """The report of the 2-D Gaussian studies: one page with tables, figures and how it was made."""
 
-import json
 from pathlib import Path
 
 import yaml
+from adaptive_neon.files import read_json
 from adaptive_neon.job import job
 from adaptive_neon.provenance import write_provenance
 from adaptive_neon.report import write_report
@@ -12,7 +12,7 @@ from adaptive_neon.toy.summary import terminal_lines
 with job(snakemake.log[0], snakemake.threads):
     params = snakemake.params
     results = Path(snakemake.output.page).parent
-    summary = json.loads(Path(snakemake.input.summary[0]).read_text())
+    summary = read_json(snakemake.input.summary[0])
     context = {
         "summary": summary,
         "lines": terminal_lines(summary),

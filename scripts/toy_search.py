@@ -1,9 +1,6 @@
 """Gradient-based search of a weight per layer, from the best single weight and from random starts."""
 
-import json
-from pathlib import Path
-
-from adaptive_neon.files import replacing
+from adaptive_neon.files import read_json, write_json
 from adaptive_neon.job import job
 from adaptive_neon.toy.models import read_models
 from adaptive_neon.toy.search import gradient_search
@@ -18,12 +15,11 @@ with job(snakemake.log[0], snakemake.threads):
         family_of("diffusion", params.sampler),
         base,
         tuned[key],
-        self_training(json.loads(Path(snakemake.input.sweep).read_text()), *key)["w"],
+        self_training(read_json(snakemake.input.sweep), *key)["w"],
         protocol["starts"],
         protocol["bounds"],
         protocol["samples"],
         params.verification,
         int(snakemake.wildcards.seed),
     )
-    with replacing(snakemake.output[0]) as temporary:
-        temporary.write_text(json.dumps(optima, indent=1))
+    write_json(snakemake.output[0], optima)

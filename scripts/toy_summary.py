@@ -1,12 +1,9 @@
 """The result of the 2-D Gaussian studies over all seeds, for programs."""
 
-import json
-
-from adaptive_neon.files import replacing
+from adaptive_neon.files import write_json
 from adaptive_neon.job import job
 from adaptive_neon.toy.summary import read_record, summarise
 
 with job(snakemake.log[0], snakemake.threads):
     records = {seed: read_record(folder) for seed, folder in enumerate(snakemake.params.seeds)}
-    with replacing(snakemake.output[0]) as temporary:
-        temporary.write_text(json.dumps(summarise(records), indent=1))
+    write_json(snakemake.output[0], summarise(records))

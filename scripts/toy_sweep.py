@@ -1,8 +1,6 @@
 """Distance to the 2-D Gaussian over one weight, for each self-training."""
 
-import json
-
-from adaptive_neon.files import replacing
+from adaptive_neon.files import write_json
 from adaptive_neon.job import job
 from adaptive_neon.toy.models import read_models
 from adaptive_neon.toy.study import evenly, family_of, sweep
@@ -18,5 +16,4 @@ with job(snakemake.log[0], snakemake.threads):
         snakemake.params.verification,
         int(snakemake.wildcards.seed),
     )
-    with replacing(snakemake.output[0]) as temporary:
-        temporary.write_text(json.dumps(outcome, indent=1))
+    write_json(snakemake.output[0], outcome)

@@ -1,16 +1,15 @@
 """The tables of the 2-D Gaussian studies as CSV and as Markdown."""
 
 import csv
-import json
 from pathlib import Path
 
-from adaptive_neon.files import replacing
+from adaptive_neon.files import read_json, replacing
 from adaptive_neon.job import job
 from adaptive_neon.toy.summary import TABLES
 from adaptive_neon.wording import markdown_table
 
 with job(snakemake.log[0], snakemake.threads):
-    summary = json.loads(Path(snakemake.input[0]).read_text())
+    summary = read_json(snakemake.input[0])
     for name, table in TABLES.items():
         path = Path(snakemake.output[name])
         header, *rows = table(summary)

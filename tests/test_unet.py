@@ -1,6 +1,4 @@
 import math
-import os
-import sys
 
 import numpy as np
 import pytest
@@ -60,18 +58,9 @@ def relative_errors(found, expected):
 
 
 @pytest.fixture
-def upstream(monkeypatch):
+def upstream(edm):
     """The module `training.networks` of NVlabs/edm."""
-    if "EDM_REPO" not in os.environ:
-        pytest.skip("EDM_REPO is not set to a checkout of NVlabs/edm")
-    monkeypatch.syspath_prepend(os.environ["EDM_REPO"])
-    before = set(sys.modules)
-    from training import networks
-
-    yield networks
-    for name in set(sys.modules) - before:
-        if name.partition(".")[0] in ("training", "torch_utils", "dnnlib"):
-            del sys.modules[name]
+    return edm("training.networks")
 
 
 GIVEN = {  # what a call may be given

@@ -59,6 +59,12 @@ def check_zip(path: str | Path) -> None:
             raise ValueError(f"bad CRC-32 of {member}")
 
 
+def write_json(path: str | Path, value: Any) -> None:
+    """Write what `read_json` reads."""
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(value, indent=1))
+
+
 def read_json(path: str | Path) -> Any:
     """What a JSON file holds.
 

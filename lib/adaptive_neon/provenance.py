@@ -1,6 +1,5 @@
 """How a result was made: versions, machine, times, checksums."""
 
-import json
 import os
 import platform
 from collections.abc import Iterable, Mapping
@@ -8,7 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from adaptive_neon.downloads import sha256_of
-from adaptive_neon.files import replacing
+from adaptive_neon.files import write_json
 from adaptive_neon.times import stage_times
 
 PACKAGES = ("adaptive-neon", "torch", "numpy", "scipy", "scikit-learn", "snakemake")
@@ -23,8 +22,7 @@ def write_provenance(path: str | Path, results: str | Path, config: Mapping, **m
         **more,
         "config": config,
     }
-    with replacing(path) as temporary:
-        temporary.write_text(json.dumps(provenance, indent=1))
+    write_json(path, provenance)
     return provenance
 
 

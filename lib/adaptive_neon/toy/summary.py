@@ -1,11 +1,11 @@
 """The studies over all seeds as data and as text: summary.json, tables, lines for the terminal."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from adaptive_neon.files import read_json
 from adaptive_neon.grid import Point
 from adaptive_neon.toy import published
 from adaptive_neon.toy.scales import SCALES
@@ -16,7 +16,7 @@ def read_record(folder: str | Path) -> dict:
     """The record of a seed (see `statements`) from its folder."""
 
     def read(name: str):
-        return json.loads((Path(folder) / f"{name}.json").read_text())
+        return read_json(Path(folder) / f"{name}.json")
 
     families = {family: {part: read(f"{family}/{part}") for part in ("sweep", "alignment")} for family in SCALES}
     return families | {part: read(f"diffusion/{part}") for part in ("layerwise", "search")}
