@@ -1,7 +1,10 @@
 # make             install, run the study of config.yaml, print the result
 # make toy         install, run the 2-D Gaussian studies, print their result
 # make plan        install, tell which jobs make would run
+# make estimate    tell what the study will ask for, in GPU-hours and core-hours (ARGS="--device A100")
 # make test        install, run all tests
+# make faults      all of what docs/faults.md tells, some ten minutes; make test runs the quick part
+# make test-slurm  install Slurm where it is missing (Debian, as root), run the tiny study on a cluster of this machine
 # make check       install, run the linters
 # make EXPERIMENT=NAME      the study of experiments/NAME.yaml instead
 # make ARGS="..."           further arguments for snakemake, such as --cores 1
@@ -13,7 +16,7 @@ BIN := .venv/bin
 RESULTS := results/$(EXPERIMENT)
 OVERLAY := $(if $(filter-out digits,$(EXPERIMENT)),--configfile experiments/$(EXPERIMENT).yaml)
 
-.PHONY: study toy plan test check clean
+.PHONY: study toy plan estimate test faults test-slurm check clean
 .DEFAULT_GOAL := study
 
 study: .venv/installed
@@ -27,8 +30,27 @@ toy: .venv/installed
 plan: .venv/installed
 	@$(BIN)/snakemake $(OVERLAY) --dry-run --quiet host reason $(ARGS)
 
+estimate: .venv/installed
+	@$(BIN)/adaptive-neon estimate config.yaml $(if $(OVERLAY),experiments/$(EXPERIMENT).yaml) $(ARGS)
+
 test: .venv/installed
 	$(BIN)/pytest
+	@echo "skipped: make test-slurm, a real Slurm, which it may install; make faults, what takes minutes"
+
+faults: .venv/installed
+	$(BIN)/pytest -m "slow or not slow" tests/test_full_disk.py tests/workflow/test_faults.py tests/workflow/test_interrupt.py
+
+# The plugin stands in an environment of its own, on top of .venv, so that .venv remains what requirements.txt says.
+test-slurm: .venv-slurm/installed
+	tests/slurm/install.sh
+	TEST_SLURM=1 .venv-slurm/bin/python -m pytest tests/slurm
+
+.venv-slurm/installed: .venv/installed requirements-slurm.txt
+	$(BIN)/python -m venv .venv-slurm
+	@$(BIN)/python -c "import sysconfig; base = sysconfig.get_path('purelib'); \
+	  print(f'import site; site.addsitedir({base!r})', file=open(base.replace('/.venv/', '/.venv-slurm/') + '/base.pth', 'w'))"
+	.venv-slurm/bin/pip install --quiet --requirement requirements-slurm.txt
+	@touch $@
 
 # Formatting, imports, the workflow's own linter.
 check: .venv/installed

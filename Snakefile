@@ -15,6 +15,23 @@ include: "rules/report.smk"
 include: "rules/toy.smk"
 
 
+# On a cluster these run where snakemake does: the work of seconds, or in need of the internet.
+localrules:
+    data,
+    select,
+    compare,
+    summary,
+    table,
+    plot_snapshots,
+    plot_diagonal,
+    plot_grid,
+    plot_sheet,
+    plot_drift,
+    plot_classes,
+    plot_neighbours,
+    report,
+
+
 rule all:
     default_target: True
     input:

@@ -10,8 +10,8 @@ CONDA_NAMES = {"matplotlib": "matplotlib-base"}
 NOT_IN_JOBS = {"snakemake", "hypothesis", "prdc", "pytest", "ruff", "snakefmt", "torch-fidelity"}
 
 
-def requirements() -> dict[str, str]:
-    lines = (ROOT / "requirements.txt").read_text().splitlines()
+def requirements(name: str = "requirements.txt") -> dict[str, str]:
+    lines = (ROOT / name).read_text().splitlines()
     return dict(line.split("==") for line in lines if line and not line.startswith("#"))
 
 
@@ -33,3 +33,5 @@ def test_pyproject_asks_for_no_package_that_is_not_pinned():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     asked = {re.match(r"[\w-]+", requirement)[0] for requirement in project["dependencies"]}
     assert asked <= set(requirements())
+    (slurm,) = project["optional-dependencies"]["slurm"]
+    assert slurm.partition(">")[0] in requirements("requirements-slurm.txt")

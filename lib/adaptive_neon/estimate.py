@@ -117,7 +117,7 @@ def rules_of(config: Mapping, network: float) -> list[Rule]:
         Rule("merge", cells + winners, 0, 0.0, 1, False),
         *([Rule("shard", shards, drawn, evaluations * network, job, gpu)] if shards else []),
         Rule("generate", cells + winners, 0 if shards else drawn, evaluations * network, job, gpu and not shards),
-        Rule("measure", cells + winners, drawn, features, job, False),
+        Rule("measure", cells + winners, drawn, features, job, gpu and features > 0),
     ]
 
 
