@@ -5,6 +5,7 @@
 # make test        install, run all tests
 # make faults      all of what docs/faults.md tells, some ten minutes; make test runs the quick part
 # make test-slurm  install Slurm where it is missing (Debian, as root), run the tiny study on a cluster of this machine
+# make test-kubernetes  the plan for Kubernetes, and the tiny study with its files in an S3 server on this machine
 # make check       install, run the linters
 # make EXPERIMENT=NAME      the study of experiments/NAME.yaml instead
 # make ARGS="..."           further arguments for snakemake, such as --cores 1
@@ -16,7 +17,7 @@ BIN := .venv/bin
 RESULTS := results/$(EXPERIMENT)
 OVERLAY := $(if $(filter-out digits,$(EXPERIMENT)),--configfile experiments/$(EXPERIMENT).yaml)
 
-.PHONY: study toy plan estimate test faults test-slurm check clean
+.PHONY: study toy plan estimate test faults test-slurm test-kubernetes check clean
 .DEFAULT_GOAL := study
 
 study: .venv/installed
@@ -35,21 +36,25 @@ estimate: .venv/installed
 
 test: .venv/installed
 	$(BIN)/pytest
-	@echo "skipped: make test-slurm, a real Slurm, which it may install; make faults, what takes minutes"
+	@echo "skipped: make test-slurm, a real Slurm, which it may install; make test-kubernetes; make faults, what takes minutes"
 
 faults: .venv/installed
 	$(BIN)/pytest -m "slow or not slow" tests/test_full_disk.py tests/workflow/test_faults.py tests/workflow/test_interrupt.py
 
-# The plugin stands in an environment of its own, on top of .venv, so that .venv remains what requirements.txt says.
 test-slurm: .venv-slurm/installed
 	tests/slurm/install.sh
 	TEST_SLURM=1 .venv-slurm/bin/python -m pytest tests/slurm
 
-.venv-slurm/installed: .venv/installed requirements-slurm.txt
-	$(BIN)/python -m venv .venv-slurm
+test-kubernetes: .venv-kubernetes/installed
+	.venv-kubernetes/bin/pip install --quiet --requirement tests/kubernetes/requirements.txt
+	TEST_KUBERNETES=1 .venv-kubernetes/bin/python -m pytest tests/kubernetes
+
+# The plugins stand in environments of their own, on top of .venv, so that .venv remains what requirements.txt says.
+.venv-%/installed: .venv/installed requirements-%.txt
+	$(BIN)/python -m venv .venv-$*
 	@$(BIN)/python -c "import sysconfig; base = sysconfig.get_path('purelib'); \
-	  print(f'import site; site.addsitedir({base!r})', file=open(base.replace('/.venv/', '/.venv-slurm/') + '/base.pth', 'w'))"
-	.venv-slurm/bin/pip install --quiet --requirement requirements-slurm.txt
+	  print(f'import site; site.addsitedir({base!r})', file=open(base.replace('/.venv/', '/.venv-$*/') + '/base.pth', 'w'))"
+	.venv-$*/bin/pip install --quiet --requirement requirements-$*.txt
 	@touch $@
 
 # Formatting, imports, the workflow's own linter.

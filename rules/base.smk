@@ -63,7 +63,7 @@ else:
             ENVIRONMENT
         threads: RUN["training_threads"]
         resources:
-            gpu=GPU,
+            gpu=TRAINING_GPUS,
             mem_mb=4000,
             runtime=720,
         params:

@@ -41,7 +41,10 @@ ENVIRONMENT = (
     f"../envs/{RUN['environment']}.yaml"  # used with --software-deployment-method conda
 )
 REPLICA = f"{RESULTS}/replica-{{replica}}"
-GPU = int(RUN["device"] != "cpu")  # the profile says how many there are, maybe none
+# How many GPUs a job of each kind asks for. The profile says how many there are, maybe none.
+GPU = int(RUN["device"] != "cpu")
+TRAINING_GPUS = GPU * RUN["training_processes"]
+FEATURE_GPU = GPU * (config["features"]["extractor"] != "digits")
 SEEDS = {"grid": "search", "heldout": "heldout"}
 BASE_CELLS = {
     "grid": cell_name(STUDY.base_point),
@@ -104,11 +107,10 @@ def cell_points(wildcards):
     return [wildcards.cell]
 
 
-def cell_models(wildcards):
-    """The merged model of each point of a cell."""
+def cell_models(wildcards, input):
+    """The merged model of each point of a cell, in the folder that is the first input."""
     return {
-        point: f"{CELL}/models/{point}.safetensors".format(**wildcards)
-        for point in cell_points(wildcards)
+        point: f"{input[0]}/{point}.safetensors" for point in cell_points(wildcards)
     }
 
 

@@ -91,6 +91,7 @@ rule measure:
         ENVIRONMENT
     threads: RUN["job_threads"]
     resources:
+        gpu=FEATURE_GPU,
         mem_mb=4000,
         runtime=240,
     params:

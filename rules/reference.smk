@@ -89,6 +89,7 @@ rule reference:
         ENVIRONMENT
     threads: RUN["job_threads"]
     resources:
+        gpu=FEATURE_GPU,
         mem_mb=4000,
         runtime=120,
     params:

@@ -47,13 +47,9 @@ rule summary:
         features=config["features"]["extractor"],
         images={images: config[images]["images"] for images in ("search", "heldout")},
         seed_blocks=config["intervals"]["seed_blocks"],
-        comparisons=[
-            expand(
-                f"{REPLICA}/comparison/{{kimg}}.json",
-                replica=replica,
-                kimg=STUDY.snapshots,
-            )
-            for replica in STUDY.replicas
+        comparisons=lambda wildcards, input: [
+            input[first : first + len(STUDY.snapshots)]
+            for first in range(0, len(input), len(STUDY.snapshots))
         ],
     script:
         "../scripts/summary.py"
@@ -229,18 +225,23 @@ rule report:
         summary=f"{RESULTS}/summary.json",
         tables=rules.table.output,
         figures=[
-            rules.plot_snapshots.output,
-            expand(rules.plot_diagonal.output, replica=STUDY.replicas),
-            expand(rules.plot_drift.output, replica=0),
+            f"{FIGURES}/snapshots.svg",
+            expand(
+                f"{FIGURES}/replica-{{replica}}/diagonal.svg", replica=STUDY.replicas
+            ),
+            f"{FIGURES}/replica-0/drift.svg",
             expand(
                 [
-                    *rules.plot_classes.output,
-                    *rules.plot_sheet.output,
-                    *rules.plot_neighbours.output,
+                    f"{FIGURES}/replica-0/classes-{{kimg}}.svg",
+                    f"{FIGURES}/replica-0/sheet-{{kimg}}.png",
+                    f"{FIGURES}/replica-0/neighbours-{{kimg}}.png",
                     # A grid of one block is a line, which the diagonal shows.
-                    *(rules.plot_grid.output if len(STUDY.blocks) > 1 else []),
+                    *(
+                        [f"{FIGURES}/replica-0/grid-{{kimg}}.svg"]
+                        if len(STUDY.blocks) > 1
+                        else []
+                    ),
                 ],
-                replica=0,
                 kimg=STUDY.snapshots,
             ),
         ],

@@ -18,7 +18,7 @@ rule synthetic:
         mem_mb=4000,
         runtime=720,
     params:
-        models={"images": BASE},
+        models=lambda wildcards, input: {"images": input[0]},
         seeds=lambda wildcards: STUDY.seeds("synthetic", int(wildcards.replica)),
         sampler=config["sampler"],
     script:
@@ -42,7 +42,7 @@ rule finetune:
         ENVIRONMENT
     threads: RUN["training_threads"]
     resources:
-        gpu=GPU,
+        gpu=TRAINING_GPUS,
         mem_mb=4000,
         runtime=1440,
     params:

@@ -33,5 +33,6 @@ def test_pyproject_asks_for_no_package_that_is_not_pinned():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     asked = {re.match(r"[\w-]+", requirement)[0] for requirement in project["dependencies"]}
     assert asked <= set(requirements())
-    (slurm,) = project["optional-dependencies"]["slurm"]
-    assert slurm.partition(">")[0] in requirements("requirements-slurm.txt")
+    for extra, packages in project["optional-dependencies"].items():
+        pinned = requirements(f"requirements-{extra}.txt")
+        assert {package.partition(">")[0] for package in packages} <= set(pinned)

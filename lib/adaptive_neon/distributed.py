@@ -16,6 +16,7 @@ import torch.distributed as dist
 
 from adaptive_neon.device import pick_device
 from adaptive_neon.errors import InputError
+from adaptive_neon.gpus import visible_gpus
 from adaptive_neon.job import ERROR, job
 
 
@@ -42,18 +43,14 @@ def process_group(device: str) -> Iterator[torch.device]:
     Args:
         device: as for `pick_device`; each process takes a GPU of its own.
     """
+    together = dist.is_torchelastic_launched()
+    gpus = len(visible_gpus()) if together and device != "cpu" else 0
+    if 0 < gpus < int(os.environ.get("WORLD_SIZE", 1)):  # some would wait for a GPU for ever
+        raise InputError(f"config: run.training_processes: more than the {gpus} GPUs here; lower it")
     chosen = pick_device(device)
-    if not dist.is_torchelastic_launched():
+    if not together:
         yield chosen
         return
-    if chosen.type == "cuda":
-        local = int(os.environ["LOCAL_RANK"])
-        if local >= torch.cuda.device_count():
-            raise InputError(
-                f"config: run.training_processes: more than the {torch.cuda.device_count()} GPUs here; lower it"
-            )
-        chosen = torch.device("cuda", local)
-        torch.cuda.set_device(chosen)
     dist.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
     try:
         yield chosen

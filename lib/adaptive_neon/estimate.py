@@ -1,6 +1,5 @@
 """What a study will ask for: jobs and hours of each rule, before it runs."""
 
-import csv
 import re
 from collections import defaultdict
 from collections.abc import Mapping
@@ -10,6 +9,7 @@ from pathlib import Path
 from adaptive_neon.checkpoints import read_checkpoint
 from adaptive_neon.grid import cell_name
 from adaptive_neon.study import Study
+from adaptive_neon.times import job_seconds
 
 # What a job is taken to sustain where no benchmark file tells: floating-point operations per second of these
 # networks. They are small for a GPU, which reaches a fifth to a tenth of its peak with them.
@@ -129,8 +129,7 @@ def measured_rates(config: Mapping, results: Path) -> dict[str, float]:
         name = path.relative_to(results / "benchmarks").with_suffix("").as_posix()
         if found := _work_of(config, study, name):
             rule, work = found
-            with open(path, newline="") as file:
-                seconds[rule] += float(next(csv.DictReader(file, delimiter="\t"))["s"])
+            seconds[rule] += job_seconds(results, path)
             images[rule] += work
     return {rule: images[rule] / seconds[rule] for rule in images if images[rule] and seconds[rule]}
 

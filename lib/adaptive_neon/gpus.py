@@ -38,14 +38,15 @@ def take_gpu() -> None:
     Waits until one is free; does nothing where there is none. To be called before CUDA starts.
     """
     gpus = visible_gpus()
+    begun = time.monotonic()
     waiting = False
     while gpus:
         for name, uuid in gpus.items():
             if try_lock(Path(tempfile.gettempdir()) / f"adaptive-neon-{uuid}.lock"):
                 os.environ["CUDA_VISIBLE_DEVICES"] = name
-                print(f"GPU {name}")
+                print(f"GPU {name}, waited {time.monotonic() - begun:.1f} s")
                 return
         if not waiting:
             print(f"waits for one of the GPUs {', '.join(gpus)}")
             waiting = True
-        time.sleep(1)
+        time.sleep(0.1)

@@ -32,13 +32,24 @@ def stage_times(results: str | Path) -> dict[str, StageTime]:
         relative = benchmark.relative_to(results / "benchmarks")
         match = STAGE.fullmatch(relative.stem)
         stage = stages[match["stage"] or match["name"]]
-        with open(benchmark, newline="") as file:
-            stage.seconds += float(next(csv.DictReader(file, delimiter="\t"))["s"])
-        log = (results / "logs" / relative).with_suffix(".log")
-        if log.exists() and (start_up := re.match(r"start-up ([\d.]+) s", log.read_text())):
+        stage.seconds += job_seconds(results, benchmark)
+        if start_up := re.match(r"start-up ([\d.]+) s", _log(results, benchmark)):
             stage.start_up += float(start_up[1])
         stage.jobs += 1
     return dict(sorted(stages.items(), key=lambda item: -item[1].seconds))
+
+
+def job_seconds(results: Path, benchmark: Path) -> float:
+    """Wall time of the job of a benchmark file, s; without the time that it waited for a GPU (`gpus.take_gpu`)."""
+    with open(benchmark, newline="") as file:
+        seconds = float(next(csv.DictReader(file, delimiter="\t"))["s"])
+    waited = re.search(r"^GPU \S+, waited ([\d.]+) s$", _log(results, benchmark), re.MULTILINE)
+    return seconds - float(waited[1]) if waited else seconds
+
+
+def _log(results: Path, benchmark: Path) -> str:
+    log = (results / "logs" / benchmark.relative_to(results / "benchmarks")).with_suffix(".log")
+    return log.read_text() if log.exists() else ""
 
 
 def time_lines(stages: dict[str, StageTime]) -> Sequence[str]:

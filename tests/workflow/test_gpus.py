@@ -7,22 +7,58 @@ import pytest
 
 from . import runner
 
-STAGES = {"base", "synthetic", "finetune", "generate"}
+ONE = {"base": 1, "synthetic": 1, "finetune": 1, "generate": 1}
+INCEPTION = {"features": {"extractor": "inception", "weights": "default_1.pt"}}
+TWO_PROCESSES = {
+    "run": {"training_processes": 2},
+    "base": {"training": {"micro_batch": 50}},
+    "finetune": {"micro_batch": 50},
+}
+
+
+@pytest.fixture
+def with_gpus(tmp_path, monkeypatch):
+    """Makes the machine list so many GPUs."""
+
+    def make(count):
+        lines = "".join(f"GPU {i}: NVIDIA H200 (UUID: GPU-{i})\\n" for i in range(count))
+        command = tmp_path / "nvidia-smi"
+        command.write_text(f"#!/bin/sh\nprintf '{lines}'\n")
+        command.chmod(0o755)
+        monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+        monkeypatch.setenv("TMPDIR", str(tmp_path))
+
+    return make
 
 
 @pytest.mark.parametrize(
     ("gpus", "config", "asking"),
-    [(2, {}, STAGES), (0, {}, set()), (2, {"run": {"device": "cpu"}}, set())],
+    [
+        (2, {}, ONE),
+        (0, {}, {}),
+        (2, {"run": {"device": "cpu"}}, {}),
+        (2, TWO_PROCESSES, ONE | {"base": 2, "finetune": 2}),
+        (2, INCEPTION, ONE | {"reference": 1, "measure": 1}),
+    ],
 )
-def test_who_asks_for_a_gpu(tmp_path, monkeypatch, gpus, config, asking):
-    lines = "".join(f"GPU {i}: NVIDIA H200 (UUID: GPU-{i})\n" for i in range(gpus))
-    command = tmp_path / "nvidia-smi"
-    command.write_text(f"#!/bin/sh\nprintf '{lines}'\n")
-    command.chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+def test_who_asks_for_how_many_gpus(tmp_path, with_gpus, gpus, config, asking):
+    with_gpus(gpus)
     process = runner.run(tmp_path, config, "--dry-run")
     assert process.returncode == 0, process.stdout
-    asked = {
-        match["rule"] for match in runner.JOB.finditer(process.stdout) if re.search(r"\bgpu=1\b", match["body"])
-    }
-    assert asked == asking
+    found = ((match["rule"], re.search(r"\bgpu=(\d)", match["body"])) for match in runner.JOB.finditer(process.stdout))
+    assert {rule: int(gpu[1]) for rule, gpu in found if gpu and gpu[1] != "0"} == asking
+
+
+def test_each_training_process_has_a_gpu_of_its_own(tmp_path, with_gpus):
+    """No network runs on these GPUs, but a process waits until it has taken one."""
+    with_gpus(2)
+    process = runner.run(tmp_path, TWO_PROCESSES, "--quiet", "all", "--until", "base")
+    assert process.returncode == 0, process.stdout
+
+
+def test_more_training_processes_than_gpus(tmp_path, with_gpus):
+    with_gpus(1)
+    process = runner.run(tmp_path, TWO_PROCESSES, "--quiet", "all", "--until", "base")
+    assert process.returncode == 1
+    (said,) = [text for text in process.stdout.splitlines() if text.startswith("adaptive-neon:")]
+    assert said == "adaptive-neon: config: run.training_processes: more than the 1 GPUs here; lower it"
