@@ -15,7 +15,7 @@ def results(tmp_path):
         "replica-0/grid-12/0.5_1.0-merge": (3.0, "start-up 0.50 s\n"),
         "replica-0/grid-12/-1.0-generate": (20.0, "start-up 2.50 s\n"),
         "replica-0/grid-12/0.5_1.0-shard-11": (20.0, "start-up 2.50 s\n"),
-        "replica-1/heldout-25/enc~1.25_mid~1.0_dec~1e-05-generate": (17.5, "start-up 5.00 s\nGPU 0, waited 7.5 s\n"),
+        "replica-1/heldout-25/enc~1.25_mid~1.0-generate": (17.5, "start-up 5.00 s\nGPU 0, waited 7.5 s\n"),
     }
     for job, (seconds, log) in jobs.items():
         for folder, suffix, text in (

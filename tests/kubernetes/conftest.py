@@ -1,4 +1,4 @@
-"""An S3 server on this machine, for those who ask for one: `make test-kubernetes`. Elsewhere these tests are skipped."""
+"""An S3 server on this machine, for those who ask for it: `make test-kubernetes`. Elsewhere these tests skip."""
 
 import os
 

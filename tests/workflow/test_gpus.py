@@ -45,8 +45,12 @@ def test_who_asks_for_how_many_gpus(tmp_path, with_gpus, gpus, config, asking):
     with_gpus(gpus)
     process = runner.run(tmp_path, config, "--dry-run")
     assert process.returncode == 0, process.stdout
-    found = ((match["rule"], re.search(r"\bgpu=(\d)", match["body"])) for match in runner.JOB.finditer(process.stdout))
-    assert {rule: int(gpu[1]) for rule, gpu in found if gpu and gpu[1] != "0"} == asking
+    found = {
+        match["rule"]: int(gpu[1])
+        for match in runner.JOB.finditer(process.stdout)
+        if (gpu := re.search(r"\bgpu=(\d)", match["body"]))
+    }
+    assert {rule: count for rule, count in found.items() if count} == asking
 
 
 def test_each_training_process_has_a_gpu_of_its_own(tmp_path, with_gpus):
