@@ -1,5 +1,6 @@
 """The command line as a user types it, on tiny networks; `main` runs in this process, which saves its start."""
 
+import re
 import subprocess
 import sys
 
@@ -46,8 +47,8 @@ def test_help_explains_every_command(capsys):
         main(["--help"])
     assert ended.value.code == 0
     listed = capsys.readouterr().out
-    for command in ("merge", "inspect", "sample", "fid", "export", "show"):
-        assert f"\n    {command} " in listed
+    for command in ("merge", "inspect", "sample", "reference", "fid", "export", "show"):
+        assert re.search(rf"^    {command}\s", listed, re.MULTILINE)
         with pytest.raises(SystemExit) as ended:
             main([command, "--help"])
         assert ended.value.code == 0
@@ -287,6 +288,38 @@ def test_fid(sets, capsys, reference, number):
     words = capsys.readouterr().out.split()
     assert float(words[1]) == pytest.approx(expected, rel=1e-5)
     assert words[2:] == ["(inception,", str(number or 60), "images)"]
+
+
+def test_reference(sets, capsys):
+    main(["reference", "B.npz", "-o", "out.npz"])
+    with np.load("out.npz") as file:
+        np.testing.assert_allclose(file["mu"], sets[1].mean(0), rtol=1e-12)
+        np.testing.assert_allclose(file["sigma"], np.cov(sets[1].T), rtol=1e-10)
+    assert capsys.readouterr().out == "out.npz: mean and covariance of 60 images\n"
+
+
+def test_a_killed_reference_continues(sets, monkeypatch):
+    monkeypatch.setattr("adaptive_neon.features.BATCH", 20)
+    monkeypatch.setattr("adaptive_neon.commands.reference.MINUTES", 0)
+    extracted = []
+
+    def killed_at(batch):
+        def extract(images):
+            if len(extracted) == batch:
+                raise KeyboardInterrupt
+            extracted.append(images.mean((1, 2)))
+            return extracted[-1]
+
+        return lambda *_: extract
+
+    monkeypatch.setattr("adaptive_neon.inception.Inception", killed_at(2))
+    with pytest.raises(KeyboardInterrupt):
+        main(["reference", "B.npz", "-o", "out.npz"])
+    monkeypatch.setattr("adaptive_neon.inception.Inception", killed_at(None))
+    main(["reference", "B.npz", "-o", "out.npz"])
+    assert len(extracted) == 3
+    with np.load("out.npz") as file:
+        np.testing.assert_allclose(file["sigma"], np.cov(sets[1].T), rtol=1e-10)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@ import json
 
 import numpy as np
 import pytest
-from adaptive_neon import measurement
+from adaptive_neon import features
 from adaptive_neon.manifolds import delete_one_block_overlaps
 from adaptive_neon.measurement import SHARES, measure, read_reference, real_from, write_reference
 from adaptive_neon.metrics import Moments, frechet_distance, kernel_distance
@@ -83,7 +83,7 @@ def test_real_images_are_perfect(real):
 @pytest.mark.parametrize("batch", [1, 7, 30, 1000])
 def test_metrics_do_not_depend_on_the_batch(images, real, monkeypatch, batch):
     expected = measure(extract, images, real, 4)
-    monkeypatch.setattr(measurement, "BATCH", batch)
+    monkeypatch.setattr(features, "BATCH", batch)
     seen = []
 
     def recorded(part):

@@ -3,10 +3,19 @@
 import argparse
 import sys
 
-from adaptive_neon.commands import estimate, export, fid, inspect, merge, sample, show
+from adaptive_neon.commands import estimate, export, fid, inspect, merge, reference, sample, show
 from adaptive_neon.errors import InputError
 
-COMMANDS = (merge, inspect, sample, fid, export, show, estimate)  # each a module: its docstring is the help
+COMMANDS = (
+    merge,
+    inspect,
+    sample,
+    reference,
+    fid,
+    export,
+    show,
+    estimate,
+)  # each a module: its docstring is the help
 
 
 def parser() -> argparse.ArgumentParser:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
@@ -11,7 +12,13 @@ from safetensors.numpy import load_file, save_file
 from adaptive_neon.errors import InputError
 from adaptive_neon.files import replacing
 
+if TYPE_CHECKING:  # it imports torch, which the digits need not
+    from adaptive_neon.resume import Rolling
+
+BATCH = 100  # images whose features are extracted at a time
+
 Classifier = dict[str, np.ndarray]
+Extractor = Callable[[np.ndarray], np.ndarray]
 
 
 def train_digits_classifier(images: np.ndarray, labels: np.ndarray, width: int, seed: int) -> Classifier:
@@ -52,7 +59,36 @@ def write_digits_classifier(path: str | Path, classifier: Classifier) -> None:
         save_file(classifier, temporary)
 
 
-def load_extractor(path: str | Path, device: str = "cpu") -> Callable[[np.ndarray], np.ndarray]:
+def extract_features(
+    extract: Extractor,
+    images: np.ndarray,
+    progress: Callable[[int], object] = lambda count: None,
+    rolling: "Rolling | None" = None,
+) -> np.ndarray:
+    """Features [N, D] of images [N, H, W, C], a batch at a time.
+
+    Args:
+        progress: called with the number of images of each batch.
+        rolling: from where a job that was killed continues.
+    """
+    finished = [part.numpy() for part in rolling.load() or []] if rolling else []
+
+    def state():
+        import torch
+
+        return [torch.from_numpy(part) for part in finished]
+
+    done = sum(map(len, finished))
+    progress(done)
+    for start in range(done, len(images), BATCH):
+        finished.append(extract(images[start : start + BATCH]))
+        progress(len(finished[-1]))
+        if rolling:
+            rolling.save_if_due(state)
+    return np.concatenate(finished)
+
+
+def load_extractor(path: str | Path, device: str = "cpu") -> Extractor:
     """The extractor in a file: a digits classifier, or Inception, which runs on `device` (see `pick_device`)."""
     try:
         with safe_open(path, framework="numpy") as file:

@@ -1,6 +1,6 @@
 """Metrics of one set of generated images, as they stand in metrics.json; the reference's file."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from zipfile import BadZipFile
@@ -8,14 +8,12 @@ from zipfile import BadZipFile
 import numpy as np
 
 from adaptive_neon.errors import InputError
+from adaptive_neon.features import Extractor, extract_features
 from adaptive_neon.files import replacing
 from adaptive_neon.intervals import Blocked, delete_one_block_fids_of_features
 from adaptive_neon.manifolds import Manifold, Overlap, delete_one_block_overlaps, manifold_of
 from adaptive_neon.metrics import Moments, Reference, kernel_distance, reference_from
 
-Extractor = Callable[[np.ndarray], np.ndarray]  # images uint8 [N, H, W, C] → features float32 [N, D]
-
-BATCH = 500  # images whose features are extracted at a time
 SHARES = ("precision", "recall", "density", "coverage")
 
 
@@ -52,9 +50,10 @@ def real_from(
 
 
 def write_reference(path: str | Path, real: Real) -> None:
-    """Write what `measure` needs of the real images."""
+    """Write what `measure` needs of the real images; mean and covariance as in `references.read_statistics`."""
+    statistics = {"mu": real.statistics.mean, "sigma": real.statistics.covariance, "root": real.statistics.root}
     with replacing(path) as temporary:
-        np.savez(temporary, labels=real.labels, **vars(real.statistics), **vars(real.manifold))
+        np.savez(temporary, labels=real.labels, **statistics, **vars(real.manifold))
 
 
 def read_reference(path: str | Path) -> Real:
@@ -66,7 +65,7 @@ def read_reference(path: str | Path) -> Real:
     try:
         with np.load(path, allow_pickle=False) as file:
             return Real(
-                Reference(file["mean"], file["covariance"], file["root"]),
+                Reference(file["mu"], file["sigma"], file["root"]),
                 Manifold(file["features"], file["radii"], int(file["k"])),
                 file["labels"],
             )
@@ -93,7 +92,7 @@ def measure(
     diverged = {"fid": None, "diverged": True}
     if not len(images):
         return diverged
-    features = np.concatenate([extract(images[i : i + BATCH]) for i in range(0, len(images), BATCH)])
+    features = extract_features(extract, images)
     fids = delete_one_block_fids_of_features(real.statistics, features, seed_blocks)
     if fids is None:
         return diverged

@@ -2,9 +2,13 @@
 
 import argparse
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from adaptive_neon.blocks import PRESETS
 from adaptive_neon.errors import InputError
+
+if TYPE_CHECKING:
+    from adaptive_neon.inception import Inception
 
 
 def add_model(parser: argparse.ArgumentParser, name: str, what: str, **options) -> None:
@@ -37,6 +41,31 @@ def add_device(parser: argparse.ArgumentParser, precision: str) -> None:
         choices=["auto", "float32", "bfloat16", "float16"],
         help="type that the network computes in; auto: bfloat16 on a GPU, else float32 (default: %(default)s)",
     )
+
+
+def add_features(parser: argparse.ArgumentParser) -> None:
+    """Inception, where it runs and how images are brought to its size."""
+    parser.add_argument(
+        "--features",
+        default="inception",
+        choices=["inception", "inception-clean"],
+        help="how images are resized: as in the first FID, or as in clean-fid (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--inception",
+        metavar="FILE",
+        help="the network's weights, inception-2015-12-05.pt; without it they are fetched once, and kept",
+    )
+    add_device(parser, precision="float32")
+
+
+def extractor(features: str, inception: str | None, device: str, precision: str) -> "Inception":
+    """The extractor of the arguments of `add_features`."""
+    from adaptive_neon.device import pick_device, pick_precision
+    from adaptive_neon.inception import Inception, weights_file
+
+    where = pick_device(device)
+    return Inception(weights_file(inception), features, where, pick_precision(precision, where))
 
 
 def block_patterns(blocks: Sequence[str] | None) -> dict[str, str]:
