@@ -4,7 +4,6 @@ import math
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
 
 import numpy as np
 import torch
@@ -67,7 +66,7 @@ def sample_moments(family: Family, models: Stack, draws: torch.Tensor) -> tuple[
 
 
 def distances(
-    family: Family, models: Iterable[Model], draws: torch.Tensor, threads: int = 1
+    family: Family, models: Sequence[Model], draws: torch.Tensor, threads: int = 1
 ) -> Iterator[float | None]:
     """Each model's Fréchet distance to the truth, all on the same draws; None where samples are not finite.
 
@@ -75,12 +74,12 @@ def distances(
     """
 
     @torch.inference_mode()
-    def evaluate(group: list[Model]) -> list[float | None]:
+    def evaluate(group: Sequence[Model]) -> list[float | None]:
         found = frechet_distance(*sample_moments(family, stack(group), draws))
         return [distance if math.isfinite(distance) else None for distance in found.tolist()]
 
-    models = iter(models)
-    groups = iter(lambda: list(islice(models, MODELS)), [])
+    size = min(MODELS, math.ceil(len(models) / threads))
+    groups = (models[first : first + size] for first in range(0, len(models), size))
     with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
         for found in pool.map(evaluate, groups):
             yield from found
@@ -91,7 +90,7 @@ def merged_distances(
 ) -> dict[str, float | None]:
     """Point name → distance of the merge of θ_r and θ_s with these weights."""
     block_of = assign_blocks(base, family.blocks)
-    models = (merge(base, tuned, point, block_of) for point in points)
+    models = [merge(base, tuned, point, block_of) for point in points]
     return dict(zip(map(point_name, points), distances(family, models, draws, threads), strict=True))
 
 
