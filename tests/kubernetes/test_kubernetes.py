@@ -8,7 +8,7 @@ PROFILE = runner.ROOT / "profiles/kubernetes"
 
 def test_the_plan_is_that_of_a_local_run(bucket, tmp_path):
     _, flags = bucket
-    process = runner.run(tmp_path, None, "--profile", PROFILE, *flags, "--dry-run")
+    process = runner.run(tmp_path, None, "--workflow-profile", PROFILE, *flags, "--dry-run")
     assert process.returncode == 0, process.stdout
     assert runner.jobs(process.stdout) == runner.planned(tmp_path)
     bodies = {match["rule"]: match["body"] for match in runner.JOB.finditer(process.stdout)}
