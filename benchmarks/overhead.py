@@ -33,12 +33,15 @@ def make(folder: Path, images: int, gpu: int, target: str) -> None:
     config = SMALL | {"search": f"{{images: {images}}}"}
     command = [
         *(sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile", "--directory", folder),
+        *("--configfile", ROOT / "config.yaml"),
         *("--resources", f"gpu={gpu}", "--cores", "3", "--quiet", "all"),
         *("--config", *(f"{key}={value}" for key, value in config.items())),
         *("--", target),
     ]
     environment = os.environ | {"PATH": f"{folder}:{os.environ['PATH']}", "TMPDIR": str(folder)}
-    subprocess.run(command, check=True, env=environment, stderr=subprocess.DEVNULL)
+    process = subprocess.run(command, env=environment, capture_output=True, text=True)
+    if process.returncode:
+        sys.exit(process.stdout + process.stderr)
 
 
 def busy(results: Path) -> tuple[float, float, int]:
