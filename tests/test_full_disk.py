@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,7 +11,7 @@ from adaptive_neon.checkpoints import write_checkpoint
 from adaptive_neon.figures import save_figure
 from adaptive_neon.files import replacing
 from adaptive_neon.images import write_images
-from adaptive_neon.measurement import write_reference
+from adaptive_neon.measurement import real_from, write_reference
 from adaptive_neon.resume import Rolling
 from adaptive_neon.training import Training, TrainingSettings, write_losses, write_state
 from matplotlib.figure import Figure
@@ -36,8 +35,9 @@ def state(path, make_network):
     write_state(path, Training(make_network(model_channels=64), settings))
 
 
-def real(labels):
-    return SimpleNamespace(labels=labels, statistics=SimpleNamespace(), manifold=SimpleNamespace())
+def reference(path):
+    features = np.random.default_rng(0).normal(size=(50, 2))
+    write_reference(path, real_from(features, np.zeros(2 * SIZE, np.uint8), neighbours=1))
 
 
 def text(path):
@@ -54,7 +54,7 @@ def figure(path):
 WRITERS = {
     "images.npz": lambda path, _: write_images(path, {"a": np.zeros(2 * SIZE, np.uint8)}, np.zeros(1)),
     "model.safetensors": lambda path, _: write_checkpoint(path, {"w": np.zeros(2 * SIZE, np.uint8)}, {}),
-    "reference.npz": lambda path, _: write_reference(path, real(np.zeros(2 * SIZE, np.uint8))),
+    "reference.npz": lambda path, _: reference(path),
     "losses.csv": lambda path, _: write_losses(path, [(step, 0.5) for step in range(SIZE // 8)]),
     "state.pt": state,
     "partial.pt": lambda path, _: Rolling(path, "fits", 0).save_if_due(lambda: torch.zeros(2 * SIZE)),
