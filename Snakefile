@@ -18,8 +18,6 @@ include: "rules/toy.smk"
 # On a cluster these run where snakemake does: the work of seconds, or in need of the internet.
 localrules:
     data,
-    import_base,
-    import_extractor,
     import_statistics,
     select,
     compare,

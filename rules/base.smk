@@ -25,6 +25,9 @@ rule data:
 
 if config["base"]["checkpoint"]:
 
+    localrules:
+        import_base,
+
     rule import_base:
         input:
             local_file(config["base"]["checkpoint"]),

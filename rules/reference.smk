@@ -26,6 +26,9 @@ if config["features"]["extractor"] == "digits":
 
 else:
 
+    localrules:
+        import_extractor,
+
     rule import_extractor:
         input:
             local_file(config["features"]["weights"]),
