@@ -3,7 +3,7 @@
 # make plan        install, tell which jobs make would run
 # make estimate    tell what the study will ask for, in GPU-hours and core-hours (ARGS="--device A100")
 # make test        install, run all tests
-# make faults      all of what docs/faults.md tells, some ten minutes; make test runs the quick part
+# make faults      all of what docs/faults.md tells, some fifteen minutes; make test runs the quick part
 # make test-slurm  install Slurm where it is missing (Debian, as root), run the tiny study on a cluster of this machine
 # make test-kubernetes  the plan for Kubernetes, and the tiny study with its files in an S3 server on this machine
 # make check       install, run the linters
