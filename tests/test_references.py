@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from adaptive_neon.measurement import real_from, write_reference
 from adaptive_neon.references import holds_statistics, read_statistics, write_statistics
 
 
@@ -13,6 +14,15 @@ def test_statistics_come_back(tmp_path):
     np.testing.assert_array_equal(read_statistics(path)[1], covariance)
     with np.load(path) as file:
         assert set(file) == {"mu", "sigma"}  # the names in NVIDIA's files
+
+
+def test_the_reference_of_a_study_holds_statistics(tmp_path):
+    features = np.random.default_rng(0).normal(size=(20, 3))
+    path = tmp_path / "reference.npz"
+    write_reference(path, real_from(features, None, neighbours=1))
+    assert holds_statistics(path)
+    np.testing.assert_allclose(read_statistics(path)[0], features.mean(0), rtol=1e-12)
+    np.testing.assert_allclose(read_statistics(path)[1], np.cov(features.T), rtol=1e-12)
 
 
 def test_images_are_no_statistics(tmp_path):
