@@ -7,13 +7,13 @@ search loses between its jobs needs no real one; what CUDA takes to start comes 
 """
 
 import argparse
-import csv
 import os
-import re
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+
+from adaptive_neon.times import job_seconds, start_up_seconds
 
 ROOT = Path(__file__).parents[1]
 SMALL = {
@@ -48,14 +48,9 @@ def busy(results: Path) -> tuple[float, float, int]:
     """Seconds from the first job's hold of the GPU to the end of the last one's, those of work in it, and jobs."""
     spans = []
     for log in (results / "logs").rglob("*-generate.log"):
-        text = log.read_text()
-        start_up = float(re.search(r"^start-up ([\d.]+) s", text)[1])
-        waited = float(re.search(r"^GPU 0, waited ([\d.]+) s", text, re.MULTILINE)[1])
-        name = log.relative_to(results / "logs").with_suffix(".tsv")
-        with open(results / "benchmarks" / name, newline="") as file:
-            seconds = float(next(csv.DictReader(file, delimiter="\t"))["s"])
+        benchmark = results / "benchmarks" / log.relative_to(results / "logs").with_suffix(".tsv")
         end = log.stat().st_mtime
-        spans.append((end - (seconds - start_up - waited), end))
+        spans.append((end - job_seconds(results, benchmark) + start_up_seconds(results, benchmark), end))
     return max(spans)[1] - min(spans)[0], sum(end - start for start, end in spans), len(spans)
 
 

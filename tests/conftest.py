@@ -29,6 +29,23 @@ def refuses():
 
 
 @pytest.fixture
+def machine(tmp_path, monkeypatch):
+    """`machine(count)` makes a command `nvidia-smi` list so many GPUs, up to three."""
+
+    def with_gpus(count):
+        command = tmp_path / "nvidia-smi"
+        uuids = ("GPU-0a", "GPU-1b", "GPU-2c")[:count]
+        lines = [f"GPU {i}: NVIDIA H200 (UUID: {uuid})" for i, uuid in enumerate(uuids)]
+        command.write_text("\n".join(["#!/bin/sh", "cat <<END", *lines, "END"]))
+        command.chmod(0o755)
+
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    return with_gpus
+
+
+@pytest.fixture
 def config():
     """The default configuration, to be changed at will."""
     return yaml.safe_load((ROOT / "config.yaml").read_text())

@@ -9,24 +9,6 @@ from subprocess import PIPE
 import pytest
 from adaptive_neon.gpus import take_gpu, visible_gpus
 
-UUIDS = ("GPU-0a", "GPU-1b", "GPU-2c")
-
-
-@pytest.fixture
-def machine(tmp_path, monkeypatch):
-    """Gives the machine a number of GPUs."""
-
-    def with_gpus(count):
-        command = tmp_path / "nvidia-smi"
-        lines = [f"GPU {i}: NVIDIA H200 (UUID: {uuid})" for i, uuid in enumerate(UUIDS[:count])]
-        command.write_text("\n".join(["#!/bin/sh", "cat <<END", *lines, "END"]))
-        command.chmod(0o755)
-
-    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
-    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    return with_gpus
-
 
 @pytest.mark.parametrize(
     ("chosen", "names"),

@@ -15,7 +15,7 @@ from adaptive_neon.files import replacing
 if TYPE_CHECKING:  # it imports torch, which the digits need not
     from adaptive_neon.resume import Rolling
 
-BATCH = 100  # images whose features are extracted at a time
+BATCH = 256  # images at a time, as many as Inception takes at once on a GPU
 
 Classifier = dict[str, np.ndarray]
 Extractor = Callable[[np.ndarray], np.ndarray]

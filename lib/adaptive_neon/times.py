@@ -33,8 +33,7 @@ def stage_times(results: str | Path) -> dict[str, StageTime]:
         match = STAGE.fullmatch(relative.stem)
         stage = stages[match["stage"] or match["name"]]
         stage.seconds += job_seconds(results, benchmark)
-        if start_up := re.match(r"start-up ([\d.]+) s", _log(results, benchmark)):
-            stage.start_up += float(start_up[1])
+        stage.start_up += start_up_seconds(results, benchmark)
         stage.jobs += 1
     return dict(sorted(stages.items(), key=lambda item: -item[1].seconds))
 
@@ -45,6 +44,12 @@ def job_seconds(results: Path, benchmark: Path) -> float:
         seconds = float(next(csv.DictReader(file, delimiter="\t"))["s"])
     waited = re.search(r"^GPU \S+, waited ([\d.]+) s$", _log(results, benchmark), re.MULTILINE)
     return seconds - float(waited[1]) if waited else seconds
+
+
+def start_up_seconds(results: Path, benchmark: Path) -> float:
+    """What of it was start-up of the process, s; 0 where the log says nothing of it."""
+    start_up = re.match(r"start-up ([\d.]+) s", _log(results, benchmark))
+    return float(start_up[1]) if start_up else 0.0
 
 
 def _log(results: Path, benchmark: Path) -> str:

@@ -1,6 +1,5 @@
 """Jobs that use a GPU ask for one where the machine has some, and for none elsewhere."""
 
-import os
 import re
 
 import pytest
@@ -16,21 +15,6 @@ TWO_PROCESSES = {
 }
 
 
-@pytest.fixture
-def with_gpus(tmp_path, monkeypatch):
-    """Makes the machine list so many GPUs."""
-
-    def make(count):
-        lines = "".join(f"GPU {i}: NVIDIA H200 (UUID: GPU-{i})\\n" for i in range(count))
-        command = tmp_path / "nvidia-smi"
-        command.write_text(f"#!/bin/sh\nprintf '{lines}'\n")
-        command.chmod(0o755)
-        monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
-        monkeypatch.setenv("TMPDIR", str(tmp_path))
-
-    return make
-
-
 @pytest.mark.parametrize(
     ("gpus", "config", "asking"),
     [
@@ -41,8 +25,8 @@ def with_gpus(tmp_path, monkeypatch):
         (2, INCEPTION, ONE | {"reference": 1, "measure": 1}),
     ],
 )
-def test_who_asks_for_how_many_gpus(tmp_path, with_gpus, gpus, config, asking):
-    with_gpus(gpus)
+def test_who_asks_for_how_many_gpus(tmp_path, machine, gpus, config, asking):
+    machine(gpus)
     process = runner.run(tmp_path, config, "--dry-run")
     assert process.returncode == 0, process.stdout
     found = {
@@ -53,15 +37,15 @@ def test_who_asks_for_how_many_gpus(tmp_path, with_gpus, gpus, config, asking):
     assert {rule: count for rule, count in found.items() if count} == asking
 
 
-def test_each_training_process_has_a_gpu_of_its_own(tmp_path, with_gpus):
+def test_each_training_process_has_a_gpu_of_its_own(tmp_path, machine):
     """No network runs on these GPUs, but a process waits until it has taken one."""
-    with_gpus(2)
+    machine(2)
     process = runner.run(tmp_path, TWO_PROCESSES, "--quiet", "all", "--until", "base")
     assert process.returncode == 0, process.stdout
 
 
-def test_more_training_processes_than_gpus(tmp_path, with_gpus):
-    with_gpus(1)
+def test_more_training_processes_than_gpus(tmp_path, machine):
+    machine(1)
     process = runner.run(tmp_path, TWO_PROCESSES, "--quiet", "all", "--until", "base")
     assert process.returncode == 1
     (said,) = [text for text in process.stdout.splitlines() if text.startswith("adaptive-neon:")]
