@@ -214,6 +214,7 @@ rule plot_neighbours:
     conda:
         ENVIRONMENT
     resources:
+        gpu=FEATURE_GPU,
         mem_mb=1000,
         runtime=5,
     script:
