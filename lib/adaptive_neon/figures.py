@@ -204,28 +204,31 @@ def plot_drift(rows: Sequence[Mapping]) -> Figure:
     Args:
         rows: as `drift.describe` gives them.
     """
-    figure = Figure(figsize=(8.4, 3.8), layout="constrained")
-    length, straight = figure.subplots(1, 2)
-    for block, style in zip(rows[0]["norm"], CURVES * len(rows[0]["norm"]), strict=False):
-        kimg = [row["kimg"] for row in rows]
+    steps = rows[1:]  # a single snapshot has no other direction to be compared with, hence no second panel
+    figure = Figure(figsize=(8.4 if steps else 4.2, 3.8), layout="constrained")
+    length, *straight = np.ravel(figure.subplots(1, 2 if steps else 1))
+    kimg = [row["kimg"] for row in rows]
+    styles = dict(zip(rows[0]["norm"], CURVES * len(rows[0]["norm"]), strict=False))
+    for block, style in styles.items():
         length.plot(kimg, [100 * row["relative"][block] for row in rows], label=block, **style)
-        for key, name in (("cosine", "with the drift before"), ("step_cosine", "of the step since")):
-            found = [(row["kimg"], row[key][block]) for row in rows[1:] if row[key][block] is not None]
-            hollow = {"markerfacecolor": "none"} if key == "step_cosine" else {}
-            label = f"{block}, {name}"
-            straight.plot(*zip(*found, strict=True) if found else ([], []), label=label, **style | hollow)
-    for axes in (length, straight):
-        axes.set_xticks([row["kimg"] for row in rows])
-        axes.set_xlabel("self-training, kimg (thousands of images)")
     length.set_ylim(bottom=0)
     length.set_ylabel("norm of θ_s − θ_r (% of the norm of θ_r)")
     length.legend(title="block", frameon=False)
-    straight.set_ylim(min(-0.05, straight.get_ylim()[0]), 1.05)
-    straight.axhline(1, color="0.6", linewidth=0.8, zorder=0)
-    straight.set_ylabel("cosine (no unit); 1 is a straight line")
-    straight.set_xlim(length.get_xlim())
-    if len(rows) > 1:
-        straight.legend(fontsize=8, frameon=False, loc="best")
+    for axes in straight:
+        for block, style in styles.items():
+            for key, name in (("cosine", "with the drift before"), ("step_cosine", "of the step since")):
+                found = [(row["kimg"], row[key][block]) for row in steps if row[key][block] is not None]
+                hollow = {"markerfacecolor": "none"} if key == "step_cosine" else {}
+                label = f"{block}, {name}"
+                axes.plot(*zip(*found, strict=True) if found else ([], []), label=label, **style | hollow)
+        axes.set_ylim(min(-0.05, axes.get_ylim()[0]), 1.05)
+        axes.axhline(1, color="0.6", linewidth=0.8, zorder=0)
+        axes.set_ylabel("cosine (no unit); 1 is a straight line")
+        axes.set_xlim(length.get_xlim())
+        axes.legend(fontsize=8, frameon=False, loc="best")
+    for axes in figure.axes:
+        axes.set_xticks(kimg)
+        axes.set_xlabel("self-training, kimg (thousands of images)")
     return figure
 
 
