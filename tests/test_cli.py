@@ -1,5 +1,6 @@
 """The command line as a user types it, on tiny networks; `main` runs in this process, which saves its start."""
 
+import os
 import re
 import subprocess
 import sys
@@ -68,6 +69,15 @@ def test_an_error_is_one_line_and_code_1(tmp_path):
         process.stderr
         == "adaptive-neon: absent.pkl: No such file or directory; give the path of an EDM network .pkl\n"
     )
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(models):
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "adaptive_neon.cli", "inspect", "A.pkl"]
+    process = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True)
+    os.close(writer)
+    assert process.stderr == ""
 
 
 # merge

@@ -1,6 +1,7 @@
 """Merge checkpoints, look into them, sample and measure them: what the workflow does, one step at a time."""
 
 import argparse
+import os
 import sys
 
 from adaptive_neon.commands import estimate, export, fid, inspect, merge, reference, sample, show
@@ -41,8 +42,12 @@ def main(arguments: list[str] | None = None) -> None:
     options = vars(parser().parse_args(arguments))
     try:
         options.pop("run")(**options)
+        sys.stdout.flush()
     except InputError as error:
         sys.exit(f"adaptive-neon: {error}")
+    except BrokenPipeError:  # who reads, such as head, has seen enough; at exit Python would write what is left
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
     except OSError as error:
         sys.exit(f"adaptive-neon: {error.filename}: {error.strerror}")
 
