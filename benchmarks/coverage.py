@@ -20,18 +20,18 @@ from itertools import product
 from pathlib import Path
 
 import numpy as np
-from adaptive_neon.intervals import (
-    Blocked,
+from adaptive_neon.evaluation.distances import (
+    Moments,
+    ReferenceStatistics,
     delete_one_block_fids,
     delete_one_block_fids_of_features,
-    paired_difference,
-)
-from adaptive_neon.metrics import (
-    Moments,
-    Reference,
     frechet_distance,
     frechet_distance_of_features,
-    reference_from,
+    reference_statistics,
+)
+from adaptive_neon.statistics.jackknife import (
+    JackknifeReplicates,
+    paired_difference,
 )
 from scipy.linalg import eigvalsh
 from tqdm import trange
@@ -72,7 +72,7 @@ class Model:
         x.scatter *= self.root_spectrum
         return x
 
-    def true_distance(self, reference: Reference) -> float:
+    def true_distance(self, reference: ReferenceStatistics) -> float:
         exact = Moments()
         exact.n, exact.mean = 10**9, np.zeros(len(self.shift))
         exact.scatter = np.eye(len(self.shift)) * (exact.n - 1)
@@ -97,16 +97,16 @@ def models(spectrum: np.ndarray) -> dict[str, Model]:
     }
 
 
-def replicates(reference: Reference, blocks: list[Moments]) -> Blocked:
-    """`intervals.delete_one_block_fids`; with many features by faster distances, to a part in ten thousand."""
+def replicates(reference: ReferenceStatistics, blocks: list[Moments]) -> JackknifeReplicates:
+    """`distances.delete_one_block_fids`; with many features by faster distances, to a part in ten thousand."""
     if len(reference.mean) < 1000:
         return delete_one_block_fids(reference, blocks)
     total = sum(blocks[1:], start=blocks[0])
     without = [distance_in_float32(reference, total - block) for block in blocks]
-    return Blocked(distance_in_float32(reference, total), np.array(without))
+    return JackknifeReplicates(distance_in_float32(reference, total), np.array(without))
 
 
-def distance_in_float32(reference: Reference, moments: Moments) -> float:
+def distance_in_float32(reference: ReferenceStatistics, moments: Moments) -> float:
     """The Fréchet distance to a reference whose covariance is diagonal."""
     root = np.sqrt(np.diag(reference.covariance)).astype(np.float32)
     covariance = moments.covariance.astype(np.float32)
@@ -118,11 +118,11 @@ def distance_in_float32(reference: Reference, moments: Moments) -> float:
 def coverage(features: int, images: int, blocks: int, studies: int, others: list[str]) -> list[dict]:
     """Simulate studies of the first model against each of `others`."""
     spectrum = spectrum_of(features)
-    reference = reference_from(np.zeros(features), np.diag(spectrum))
+    reference = reference_statistics(np.zeros(features), np.diag(spectrum))
     of = {name: one for name, one in models(spectrum).items() if name in ("first", *others)}
     true = {name: one.true_distance(reference) for name, one in of.items()}
     rng = np.random.default_rng([features, images, blocks])
-    found: dict[str, list[Blocked]] = {name: [] for name in of}
+    found: dict[str, list[JackknifeReplicates]] = {name: [] for name in of}
     with suppress(KeyboardInterrupt):
         for _ in trange(studies, desc=f"{features} features, {images} images"):
             z = rng.standard_normal((images, features), np.float32)
@@ -169,7 +169,7 @@ def cost(blocks: int = 10) -> list[dict]:
     """Seconds for one FID, and for it with its delete-one-block replicates."""
     rows = []
     for features, images in ((64, 5000), (2048, 500), (2048, 1000), (2048, 2000), (2048, 5000)):
-        reference = reference_from(np.zeros(features), np.diag(np.arange(1, features + 1) ** -1.0))
+        reference = reference_statistics(np.zeros(features), np.diag(np.arange(1, features + 1) ** -1.0))
         x = np.random.default_rng(0).standard_normal((images, features), dtype=np.float32)
         if images > features:  # the moments are there already, from streaming; their cost is not counted
             parts = [Moments(part) for part in np.split(x, blocks)]

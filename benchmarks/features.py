@@ -15,8 +15,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from adaptive_neon.datasets import read_dataset
-from adaptive_neon.inception import Inception, weights_file
+from adaptive_neon.data.datasets import read_dataset
+from adaptive_neon.evaluation.inception import Inception, weights_file
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from test_inception import cleanfid_extractor, fid  # which makes clean-fid importable
@@ -34,7 +34,9 @@ def timed(extract: Callable[[np.ndarray], np.ndarray], sets: list[np.ndarray]) -
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", required=True, help="CIFAR-10 in any form that adaptive_neon.datasets reads")
+    parser.add_argument(
+        "--data", required=True, help="CIFAR-10 in any form that adaptive_neon.data.datasets reads"
+    )
     parser.add_argument("--weights", help="Inception's weights; they are fetched if not given")
     parser.add_argument("--images", type=int, default=64, help="of each split")
     arguments = parser.parse_args()

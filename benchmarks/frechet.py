@@ -9,7 +9,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from adaptive_neon.metrics import Moments, frechet_distance, frechet_distance_of_features, reference_from
+from adaptive_neon.evaluation.distances import (
+    Moments,
+    frechet_distance,
+    frechet_distance_of_features,
+    reference_statistics,
+)
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from torchvision_shim import import_torchvision
@@ -31,7 +36,7 @@ def main() -> None:
     for dimension, sizes in ((64, (5000,)), (2048, (500, 1000, 2000, 5000))):
         spectrum = np.arange(1, dimension + 1) ** -0.5
         real = Moments(rng.standard_normal((2 * dimension, dimension)) * spectrum)
-        reference = reference_from(real.mean, real.covariance)
+        reference = reference_statistics(real.mean, real.covariance)
         for n in sizes:
             features = (rng.standard_normal((n, dimension)) * spectrum).astype(np.float32)
             moments = Moments(features)

@@ -13,7 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from adaptive_neon.times import job_seconds, start_up_seconds
+from adaptive_neon.jobs.times import job_seconds, start_up_seconds
 
 ROOT = Path(__file__).parents[1]
 SMALL = {

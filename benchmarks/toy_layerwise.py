@@ -15,8 +15,8 @@ import time
 
 import numpy as np
 import torch
-from adaptive_neon.grid import parse_point, point_name
-from adaptive_neon.selection import best_point
+from adaptive_neon.merging.grid import parse_point, point_name
+from adaptive_neon.search.selection import best_point
 from adaptive_neon.toy import study
 from adaptive_neon.toy.diffusion import Diffusion, alpha_bar
 from adaptive_neon.toy.gaussian import stream

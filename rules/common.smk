@@ -6,18 +6,18 @@ from pathlib import Path
 
 import yaml
 
-from adaptive_neon.config import (
+from adaptive_neon.studies.config import (
     block_patterns,
     check_config,
     check_network,
     read_scalars,
 )
 from adaptive_neon.errors import InputError
-from adaptive_neon.grid import cell_name, point_name
-from adaptive_neon.images import shards_of
-from adaptive_neon.job import adopt_jobs
-from adaptive_neon.lock import hold_lock
-from adaptive_neon.study import BASE_KIMG, Study
+from adaptive_neon.merging.grid import cell_name, point_name
+from adaptive_neon.data.images import shards_of
+from adaptive_neon.jobs.job import tie_jobs_to_workflow
+from adaptive_neon.jobs.lock import lock_results
+from adaptive_neon.studies.plan import BASE_KIMG, Study
 
 config.update(read_scalars(config))
 try:
@@ -25,7 +25,7 @@ try:
         check_config(config, yaml.safe_load(schema))
     if workflow.is_main_process:  # the processes of its jobs need not wait for torch
         check_network(config)
-    adopt_jobs(workflow.is_main_process)
+    tie_jobs_to_workflow(workflow.is_main_process)
 except InputError as error:
     sys.exit(f"adaptive-neon: {error}")
 
@@ -73,7 +73,7 @@ onstart:
             for job in workflow.dag.needrun_jobs()
             for file in job.output
         }:
-            hold_lock(folder)
+            lock_results(folder)
     except InputError as error:
         sys.exit(f"adaptive-neon: {error}")
 

@@ -1,14 +1,14 @@
 """Train θ_r from scratch."""
 
 import torch
-from adaptive_neon.checkpoints import write_checkpoint
-from adaptive_neon.device import pick_precision
-from adaptive_neon.distributed import in_processes, process_group, rank
-from adaptive_neon.images import read_images
-from adaptive_neon.job import job, progress_bar
-from adaptive_neon.resume import Rolling, fingerprint
-from adaptive_neon.training import Training, TrainingSettings, train, write_losses
-from adaptive_neon.unet import arrays, build
+from adaptive_neon.data.images import read_images
+from adaptive_neon.families.checkpoints import write_checkpoint
+from adaptive_neon.families.networks.unet import arrays, build
+from adaptive_neon.jobs.device import pick_precision
+from adaptive_neon.jobs.job import job, progress_bar
+from adaptive_neon.jobs.rolling import RollingCheckpoint, fingerprint
+from adaptive_neon.training.distributed import in_processes, process_group, rank
+from adaptive_neon.training.loop import Training, TrainingSettings, train, write_losses
 
 params, run = snakemake.params, snakemake.config["run"]
 in_processes(run["training_processes"], snakemake.log[0])
@@ -19,7 +19,7 @@ with job(snakemake.log[0], snakemake.threads), process_group(run["device"]) as d
 
     torch.manual_seed(settings.seed)
     training = Training(build(params.architecture | {"dropout": settings.dropout}).to(device), settings)
-    rolling = Rolling(
+    rolling = RollingCheckpoint(
         snakemake.output.model,
         fingerprint([dict(params), run["device"], run["precision"]], snakemake.input),
         run["checkpoint_minutes"],

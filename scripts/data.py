@@ -1,9 +1,9 @@
 """The real images of the experiment, as one image set."""
 
-from adaptive_neon.datasets import read_source
-from adaptive_neon.downloads import Source
-from adaptive_neon.images import write_images
-from adaptive_neon.job import job
+from adaptive_neon.data.datasets import read_source
+from adaptive_neon.data.downloads import Source
+from adaptive_neon.data.images import write_images
+from adaptive_neon.jobs.job import job
 
 with job(snakemake.log[0], snakemake.threads):
     params, config = snakemake.params, snakemake.config

@@ -1,10 +1,10 @@
 """How far and how straight self-training moved the parameters of each block."""
 
-from adaptive_neon.blocks import assign_blocks
-from adaptive_neon.checkpoints import read_checkpoint
-from adaptive_neon.drift import describe
-from adaptive_neon.files import write_json
-from adaptive_neon.job import job
+from adaptive_neon.families.checkpoints import read_checkpoint
+from adaptive_neon.jobs.files import write_json
+from adaptive_neon.jobs.job import job
+from adaptive_neon.merging.blocks import assign_blocks
+from adaptive_neon.merging.drift import describe
 
 with job(snakemake.log[0], snakemake.threads):
     base = read_checkpoint(snakemake.input.base)

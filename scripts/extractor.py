@@ -1,8 +1,8 @@
 """Train the classifier whose penultimate layer gives the features."""
 
-from adaptive_neon.features import classify_digits, train_digits_classifier, write_digits_classifier
-from adaptive_neon.images import read_images
-from adaptive_neon.job import job
+from adaptive_neon.data.images import read_images
+from adaptive_neon.evaluation.features import classify_digits, train_digits_classifier, write_digits_classifier
+from adaptive_neon.jobs.job import job
 
 with job(snakemake.log[0], snakemake.threads):
     images, labels = read_images(snakemake.input[0], "images")

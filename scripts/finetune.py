@@ -1,13 +1,13 @@
 """Train θ_r on its own images, from the previous snapshot to this one; θ_s is the moving average."""
 
-from adaptive_neon.checkpoints import read_checkpoint, write_checkpoint
-from adaptive_neon.device import pick_precision
-from adaptive_neon.distributed import in_processes, process_group, rank
-from adaptive_neon.images import read_images
-from adaptive_neon.job import job, progress_bar
-from adaptive_neon.resume import Rolling, fingerprint
-from adaptive_neon.training import Training, TrainingSettings, read_state, train, write_losses, write_state
-from adaptive_neon.unet import arrays, load
+from adaptive_neon.data.images import read_images
+from adaptive_neon.families.checkpoints import read_checkpoint, write_checkpoint
+from adaptive_neon.families.networks.unet import arrays, load
+from adaptive_neon.jobs.device import pick_precision
+from adaptive_neon.jobs.job import job, progress_bar
+from adaptive_neon.jobs.rolling import RollingCheckpoint, fingerprint
+from adaptive_neon.training.distributed import in_processes, process_group, rank
+from adaptive_neon.training.loop import Training, TrainingSettings, read_state, train, write_losses, write_state
 
 params, run = snakemake.params, snakemake.config["run"]
 in_processes(run["training_processes"], snakemake.log[0])
@@ -22,7 +22,7 @@ with job(snakemake.log[0], snakemake.threads), process_group(run["device"]) as d
     if snakemake.input.state:
         training.load_state_dict(read_state(snakemake.input.state))
         training.losses.clear()
-    rolling = Rolling(
+    rolling = RollingCheckpoint(
         snakemake.output.model,
         fingerprint([dict(params), run["device"], run["precision"]], snakemake.input),
         run["checkpoint_minutes"],

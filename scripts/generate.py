@@ -1,12 +1,12 @@
 """Sample images from one or several models, the same seeds for each; or join what other jobs sampled."""
 
-from adaptive_neon.checkpoints import read_checkpoint
-from adaptive_neon.device import pick_device, pick_precision
-from adaptive_neon.images import join_images, write_images
-from adaptive_neon.job import job, progress_bar
-from adaptive_neon.resume import Rolling, fingerprint
-from adaptive_neon.sampling import sample_models
-from adaptive_neon.unet import load
+from adaptive_neon.data.images import join_images, write_images
+from adaptive_neon.families.checkpoints import read_checkpoint
+from adaptive_neon.families.networks.unet import load
+from adaptive_neon.families.sampling import sample_models
+from adaptive_neon.jobs.device import pick_device, pick_precision
+from adaptive_neon.jobs.job import job, progress_bar
+from adaptive_neon.jobs.rolling import RollingCheckpoint, fingerprint
 
 
 def sample():
@@ -19,7 +19,7 @@ def sample():
         return load(checkpoint.tensors, checkpoint.architecture).to(device)
 
     files = params.models.values()
-    rolling = Rolling(
+    rolling = RollingCheckpoint(
         snakemake.output[0],
         fingerprint([dict(params), run["device"], run["precision"], run["sampling_batch"]], files),
         run["checkpoint_minutes"],

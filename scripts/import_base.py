@@ -1,9 +1,9 @@
 """Import θ_r from a checkpoint of elsewhere; whatever comes after reads only what is written here."""
 
-from adaptive_neon.checkpoints import read_model, write_checkpoint
-from adaptive_neon.downloads import Source, fetch
-from adaptive_neon.job import job
-from adaptive_neon.unet import arrays, load, require_architecture
+from adaptive_neon.data.downloads import Source, fetch
+from adaptive_neon.families.checkpoints import read_model, write_checkpoint
+from adaptive_neon.families.networks.unet import arrays, load, require_architecture
+from adaptive_neon.jobs.job import job
 
 with job(snakemake.log[0], snakemake.threads):
     params = snakemake.params

@@ -1,7 +1,7 @@
 """Import Inception's weights; whatever comes after reads only what is written here."""
 
-from adaptive_neon.inception import read_convolutions, weights_file, write_convolutions
-from adaptive_neon.job import job
+from adaptive_neon.evaluation.inception import read_convolutions, weights_file, write_convolutions
+from adaptive_neon.jobs.job import job
 
 with job(snakemake.log[0], snakemake.threads):
     path = weights_file(snakemake.params.weights, snakemake.config["run"]["cache"])

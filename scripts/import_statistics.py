@@ -1,8 +1,8 @@
 """Import the published statistics of the real images."""
 
-from adaptive_neon.downloads import Source, fetch
-from adaptive_neon.job import job
-from adaptive_neon.references import read_statistics, write_statistics
+from adaptive_neon.data.downloads import Source, fetch
+from adaptive_neon.evaluation.references import read_statistics, write_statistics
+from adaptive_neon.jobs.job import job
 
 with job(snakemake.log[0], snakemake.threads):
     params = snakemake.params

@@ -1,10 +1,10 @@
 """Metrics of the images of each point of a cell."""
 
-from adaptive_neon.features import load_extractor
-from adaptive_neon.files import write_json
-from adaptive_neon.images import read_images
-from adaptive_neon.job import job
-from adaptive_neon.measurement import measure, read_reference
+from adaptive_neon.data.images import read_images
+from adaptive_neon.evaluation.features import load_extractor
+from adaptive_neon.evaluation.measurement import measure, read_reference
+from adaptive_neon.jobs.files import write_json
+from adaptive_neon.jobs.job import job
 
 with job(snakemake.log[0], snakemake.threads):
     params = snakemake.params

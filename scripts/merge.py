@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from adaptive_neon.blocks import assign_blocks
-from adaptive_neon.checkpoints import read_checkpoint, write_checkpoint
-from adaptive_neon.extrapolation import merge
-from adaptive_neon.grid import parse_point
-from adaptive_neon.job import job
+from adaptive_neon.families.checkpoints import read_checkpoint, write_checkpoint
+from adaptive_neon.jobs.job import job
+from adaptive_neon.merging.blocks import assign_blocks
+from adaptive_neon.merging.extrapolation import merge
+from adaptive_neon.merging.grid import parse_point
 
 with job(snakemake.log[0], snakemake.threads):
     base = read_checkpoint(snakemake.input.base)

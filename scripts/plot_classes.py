@@ -1,9 +1,9 @@
 """Recall by class of the four models of one snapshot."""
 
-from adaptive_neon.figures import plot_classes, save_figure
-from adaptive_neon.files import read_json
-from adaptive_neon.job import job
-from adaptive_neon.wording import ROLE_NAMES
+from adaptive_neon.jobs.files import read_json
+from adaptive_neon.jobs.job import job
+from adaptive_neon.studies.figures import plot_classes, save_figure
+from adaptive_neon.studies.wording import ROLE_NAMES
 
 with job(snakemake.log[0], snakemake.threads):
     entry = read_json(snakemake.input[0])

@@ -1,8 +1,8 @@
 """The grid of one snapshot as heat maps."""
 
-from adaptive_neon.figures import plot_grid, save_figure
-from adaptive_neon.files import read_json
-from adaptive_neon.job import job
+from adaptive_neon.jobs.files import read_json
+from adaptive_neon.jobs.job import job
+from adaptive_neon.studies.figures import plot_grid, save_figure
 
 with job(snakemake.log[0], snakemake.threads):
     selection = read_json(snakemake.input[0])

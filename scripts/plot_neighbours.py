@@ -1,13 +1,13 @@
 """Some images of the best model per block, and the real images nearest to each."""
 
 import numpy as np
-from adaptive_neon.features import load_extractor
-from adaptive_neon.figures import plot_neighbours, save_figure
-from adaptive_neon.files import read_json
-from adaptive_neon.images import read_images
-from adaptive_neon.job import job
-from adaptive_neon.manifolds import nearest
-from adaptive_neon.measurement import read_reference
+from adaptive_neon.data.images import read_images
+from adaptive_neon.evaluation.features import load_extractor
+from adaptive_neon.evaluation.manifolds import nearest
+from adaptive_neon.evaluation.measurement import read_reference
+from adaptive_neon.jobs.files import read_json
+from adaptive_neon.jobs.job import job
+from adaptive_neon.studies.figures import plot_neighbours, save_figure
 
 with job(snakemake.log[0], snakemake.threads):
     roles = read_json(snakemake.input.selection)["roles"]

@@ -1,9 +1,9 @@
 """Images of base, collapsed, best single and best per block from the same seeds."""
 
-from adaptive_neon.figures import ROLE_NAMES, plot_sheet, save_figure
-from adaptive_neon.files import read_json
-from adaptive_neon.images import read_images
-from adaptive_neon.job import job
+from adaptive_neon.data.images import read_images
+from adaptive_neon.jobs.files import read_json
+from adaptive_neon.jobs.job import job
+from adaptive_neon.studies.figures import ROLE_NAMES, plot_sheet, save_figure
 
 with job(snakemake.log[0], snakemake.threads):
     roles = read_json(snakemake.input.selection)["roles"]

@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import yaml
-from adaptive_neon.files import read_json
-from adaptive_neon.job import job
-from adaptive_neon.provenance import checksums, write_provenance
-from adaptive_neon.report import write_report
-from adaptive_neon.wording import ROLE_NAMES, answer, headline
+from adaptive_neon.jobs.files import read_json
+from adaptive_neon.jobs.job import job
+from adaptive_neon.studies.provenance import checksums, write_provenance
+from adaptive_neon.studies.report import write_report
+from adaptive_neon.studies.wording import ROLE_NAMES, answer, headline
 
 with job(snakemake.log[0], snakemake.threads):
     params = snakemake.params

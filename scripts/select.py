@@ -1,8 +1,8 @@
 """The best single weight and the best point of a snapshot's grid."""
 
-from adaptive_neon.files import read_json, write_json
-from adaptive_neon.job import job
-from adaptive_neon.selection import best_point, best_single_point, indistinguishable
+from adaptive_neon.jobs.files import read_json, write_json
+from adaptive_neon.jobs.job import job
+from adaptive_neon.search.selection import best_point, best_single_point, indistinguishable
 
 with job(snakemake.log[0], snakemake.threads):
     metrics = {}

@@ -1,8 +1,8 @@
 """The result of the study, for programs."""
 
-from adaptive_neon.files import read_json, write_json
-from adaptive_neon.job import job
-from adaptive_neon.summary import summarise
+from adaptive_neon.jobs.files import read_json, write_json
+from adaptive_neon.jobs.job import job
+from adaptive_neon.studies.summary import summarise
 
 with job(snakemake.log[0], snakemake.threads):
     params = snakemake.params

@@ -3,9 +3,9 @@
 import csv
 from pathlib import Path
 
-from adaptive_neon import wording
-from adaptive_neon.files import read_json, replacing
-from adaptive_neon.job import job
+from adaptive_neon.jobs.files import read_json, replacing
+from adaptive_neon.jobs.job import job
+from adaptive_neon.studies import wording
 
 with job(snakemake.log[0], snakemake.threads):
     summary = read_json(snakemake.input[0])

@@ -1,7 +1,7 @@
 """Cosine between the gradients on real and on synthetic data, over the sampler's scale."""
 
-from adaptive_neon.files import write_json
-from adaptive_neon.job import job
+from adaptive_neon.jobs.files import write_json
+from adaptive_neon.jobs.job import job
 from adaptive_neon.toy.gaussian import real_data, stream
 from adaptive_neon.toy.models import read_models
 from adaptive_neon.toy.study import alignment, evenly, family_of

@@ -1,8 +1,8 @@
 """Everything that is drawn of the 2-D Gaussian studies."""
 
-from adaptive_neon.figures import save_figure
-from adaptive_neon.files import read_json
-from adaptive_neon.job import job
+from adaptive_neon.jobs.files import read_json
+from adaptive_neon.jobs.job import job
+from adaptive_neon.studies.figures import save_figure
 from adaptive_neon.toy import figures, published
 from adaptive_neon.toy.models import read_models
 from adaptive_neon.toy.scales import SCALES

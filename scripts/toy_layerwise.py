@@ -1,7 +1,7 @@
 """The grids of a weight per layer around the best single weight."""
 
-from adaptive_neon.files import read_json, write_json
-from adaptive_neon.job import job
+from adaptive_neon.jobs.files import read_json, write_json
+from adaptive_neon.jobs.job import job
 from adaptive_neon.toy.models import read_models
 from adaptive_neon.toy.study import family_of, layerwise_search, self_training
 

@@ -1,6 +1,6 @@
 """Train θ_r on the 2-D Gaussian, and fine-tune it on its own samples at each scale."""
 
-from adaptive_neon.job import job
+from adaptive_neon.jobs.job import job
 from adaptive_neon.toy.models import write_models
 from adaptive_neon.toy.study import base_model, family_of, self_train
 

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import yaml
-from adaptive_neon.files import read_json
-from adaptive_neon.job import job
-from adaptive_neon.provenance import write_provenance
-from adaptive_neon.report import write_report
+from adaptive_neon.jobs.files import read_json
+from adaptive_neon.jobs.job import job
+from adaptive_neon.studies.provenance import write_provenance
+from adaptive_neon.studies.report import write_report
 from adaptive_neon.toy.summary import terminal_lines
 
 with job(snakemake.log[0], snakemake.threads):

@@ -1,7 +1,7 @@
 """Gradient-based search of a weight per layer, from the best single weight and from random starts."""
 
-from adaptive_neon.files import read_json, write_json
-from adaptive_neon.job import job
+from adaptive_neon.jobs.files import read_json, write_json
+from adaptive_neon.jobs.job import job
 from adaptive_neon.toy.models import read_models
 from adaptive_neon.toy.search import gradient_search
 from adaptive_neon.toy.study import family_of, self_training

@@ -1,7 +1,7 @@
 """Distance to the 2-D Gaussian over one weight, for each self-training."""
 
-from adaptive_neon.files import write_json
-from adaptive_neon.job import job
+from adaptive_neon.jobs.files import write_json
+from adaptive_neon.jobs.job import job
 from adaptive_neon.toy.models import read_models
 from adaptive_neon.toy.study import evenly, family_of, sweep
 

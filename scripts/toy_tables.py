@@ -3,10 +3,10 @@
 import csv
 from pathlib import Path
 
-from adaptive_neon.files import read_json, replacing
-from adaptive_neon.job import job
+from adaptive_neon.jobs.files import read_json, replacing
+from adaptive_neon.jobs.job import job
+from adaptive_neon.studies.wording import markdown_table
 from adaptive_neon.toy.summary import TABLES
-from adaptive_neon.wording import markdown_table
 
 with job(snakemake.log[0], snakemake.threads):
     summary = read_json(snakemake.input[0])

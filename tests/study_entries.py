@@ -1,8 +1,8 @@
 """Entries of summary.json that are easy to work with by hand."""
 
-from adaptive_neon.comparison import compare
-from adaptive_neon.measurement import SHARES
-from adaptive_neon.summary import summarise
+from adaptive_neon.evaluation.measurement import PRDC
+from adaptive_neon.studies.comparison import compare
+from adaptive_neon.studies.summary import summarise
 
 ROLES = {
     "base": "enc~0.0_dec~0.0",
@@ -16,7 +16,7 @@ T = 12.706204736432095  # 97.5 % quantile of Student's t with one degree of free
 
 def metrics(fid, without, **shares):
     """Metrics with two blocks of seeds: the pseudo-values are 2·fid − without. Shares: name=(full, without)."""
-    shares = dict.fromkeys(SHARES, (0.5, (0.5, 0.5))) | shares
+    shares = dict.fromkeys(PRDC, (0.5, (0.5, 0.5))) | shares
     return {
         "fid": fid,
         **{name: full for name, (full, _) in shares.items()},

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from adaptive_neon.metrics import Moments, frechet_distance, reference_from
+from adaptive_neon.evaluation.distances import Moments, frechet_distance, reference_statistics
 from adaptive_neon.toy.gaussian import COVARIANCE, moments, real_data, stream
 from adaptive_neon.toy.gaussian import frechet_distance as distance_to_truth
 
@@ -23,7 +23,7 @@ def test_distance_of_known_gaussians(mean, covariance, expected):
 
 def test_distance_and_moments_agree_with_those_of_the_images():
     rng = np.random.default_rng(0)
-    reference = reference_from(np.zeros(2), COVARIANCE.numpy())
+    reference = reference_statistics(np.zeros(2), COVARIANCE.numpy())
     x = rng.standard_normal((5, 2, 40)) * [[[0.5], [2.0]]] + rng.standard_normal((5, 2, 1))
     mean, covariance = moments(torch.tensor(x.sum(-1)), torch.tensor(x @ x.swapaxes(1, 2)), 40)
     np.testing.assert_allclose(covariance, [np.cov(points) for points in x], rtol=1e-10)

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 import torch
-from adaptive_neon.blocks import assign_blocks
-from adaptive_neon.extrapolation import merge
-from adaptive_neon.grid import point_name
+from adaptive_neon.merging.blocks import assign_blocks
+from adaptive_neon.merging.extrapolation import merge
+from adaptive_neon.merging.grid import point_name
 from adaptive_neon.toy import study
 from adaptive_neon.toy.autoregressive import Autoregressive
 from adaptive_neon.toy.diffusion import Diffusion

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from adaptive_neon.checkpoints import read_checkpoint
-from adaptive_neon.unet import arrays
+from adaptive_neon.families.checkpoints import read_checkpoint
+from adaptive_neon.families.networks.unet import arrays
 from persistent import write_network_pickle
 
 from . import runner

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from adaptive_neon.inception import Inception
-from adaptive_neon.measurement import read_reference
-from adaptive_neon.references import write_statistics
+from adaptive_neon.evaluation.inception import Inception
+from adaptive_neon.evaluation.measurement import read_reference
+from adaptive_neon.evaluation.references import write_statistics
 
 from . import runner
 

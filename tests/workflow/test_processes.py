@@ -1,7 +1,7 @@
 """A training job in two processes, as on two GPUs."""
 
 import numpy as np
-from adaptive_neon.checkpoints import read_checkpoint
+from adaptive_neon.families.checkpoints import read_checkpoint
 
 from . import runner
 

@@ -11,7 +11,7 @@ import sys
 
 import numpy as np
 import pytest
-from adaptive_neon.wording import answer
+from adaptive_neon.studies.wording import answer
 from safetensors.numpy import load_file
 
 from . import runner
@@ -140,7 +140,7 @@ def test_two_random_directions_are_compared_over_replicas(tmp_path):
 
 def test_show_prints_the_times_and_five_lines(finished):
     shown = subprocess.run(
-        [sys.executable, "-m", "adaptive_neon.cli", "show", finished / RESULTS],
+        [sys.executable, "-m", "adaptive_neon.commands.cli", "show", finished / RESULTS],
         capture_output=True,
         text=True,
         check=True,

@@ -117,7 +117,7 @@ def test_the_report_leads_with_the_result_and_opens_offline(finished, summary):
 
 
 def test_show_prints_the_result(finished):
-    command = [sys.executable, "-m", "adaptive_neon.cli", "show", finished / TOY]
+    command = [sys.executable, "-m", "adaptive_neon.commands.cli", "show", finished / TOY]
     lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
     start = lines.index(next(line for line in lines if line.startswith("toy: ")))
     assert "1 seed" in lines[start]

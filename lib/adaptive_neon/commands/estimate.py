@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    from adaptive_neon.estimate import FLOPS
+    from adaptive_neon.studies.estimate import FLOPS
 
     parser.add_argument("configs", type=Path, nargs="+", help="config.yaml, and the overlay of an experiment")
     parser.add_argument("--device", choices=FLOPS, help="default: cpu, or H100 where run.environment is cuda")
@@ -17,8 +17,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(configs: list[Path], device: str | None, results: Path | None) -> None:
-    from adaptive_neon.config import read_config
-    from adaptive_neon.estimate import (
+    from adaptive_neon.studies.config import read_config
+    from adaptive_neon.studies.estimate import (
         FLOPS,
         architecture_of,
         estimate_lines,

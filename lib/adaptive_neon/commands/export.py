@@ -23,8 +23,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(model: str, output: str) -> None:
     if Path(output).suffix not in (".pt", ".safetensors"):
         raise InputError(f"{output}: unknown form; give a name that ends in .pt or .safetensors")
-    from adaptive_neon.checkpoints import read_model, write_checkpoint
-    from adaptive_neon.unet import arrays, load
+    from adaptive_neon.families.checkpoints import read_model, write_checkpoint
+    from adaptive_neon.families.networks.unet import arrays, load
 
     checkpoint = read_model(model)
     network = load(checkpoint.tensors, checkpoint.architecture)
@@ -34,7 +34,7 @@ def run(model: str, output: str) -> None:
         return
     import torch
 
-    from adaptive_neon.files import replacing
+    from adaptive_neon.jobs.files import replacing
 
     with replacing(output) as temporary:
         torch.save(network.state_dict(), temporary)

@@ -28,11 +28,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(images: str, reference: str, number: int | None, features: str, **where: str | None) -> None:
     from tqdm import tqdm
 
-    from adaptive_neon.datasets import read_source
-    from adaptive_neon.features import extract_features
-    from adaptive_neon.inception import DIMENSION
-    from adaptive_neon.metrics import Moments, frechet_distance, reference_from
-    from adaptive_neon.references import holds_statistics, read_statistics
+    from adaptive_neon.data.datasets import read_source
+    from adaptive_neon.evaluation.distances import Moments, frechet_distance, reference_statistics
+    from adaptive_neon.evaluation.features import extract_features
+    from adaptive_neon.evaluation.inception import DIMENSION
+    from adaptive_neon.evaluation.references import holds_statistics, read_statistics
 
     real = None if holds_statistics(reference) else read_source(reference)[0]
     generated = read_source(images)[0][:number]
@@ -51,5 +51,5 @@ def run(images: str, reference: str, number: int | None, features: str, **where:
     else:
         of_real = moments(real, "reference")
         mean, covariance = of_real.mean, of_real.covariance
-    distance = frechet_distance(reference_from(mean, covariance), moments(generated, "images"))
+    distance = frechet_distance(reference_statistics(mean, covariance), moments(generated, "images"))
     print(f"FID {distance:.6g} ({features}, {len(generated)} images)")

@@ -19,11 +19,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(base: str, tuned: str | None, blocks: list[str] | None) -> None:
-    from adaptive_neon.blocks import assign_blocks
-    from adaptive_neon.checkpoints import read_model
-    from adaptive_neon.drift import block_norms, drift
-    from adaptive_neon.extrapolation import require_same_network
-    from adaptive_neon.unet import load
+    from adaptive_neon.families.checkpoints import read_model
+    from adaptive_neon.families.networks.unet import load
+    from adaptive_neon.merging.blocks import assign_blocks
+    from adaptive_neon.merging.drift import block_norms, drift
+    from adaptive_neon.merging.extrapolation import require_same_network
 
     theta_r = read_model(base)
     parameters = {

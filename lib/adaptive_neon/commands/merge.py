@@ -30,10 +30,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(base: str, tuned: str, weights: str, blocks: list[str] | None, output: str) -> None:
-    from adaptive_neon.blocks import assign_blocks
-    from adaptive_neon.checkpoints import read_model, write_checkpoint
-    from adaptive_neon.extrapolation import merge
-    from adaptive_neon.grid import point_name
+    from adaptive_neon.families.checkpoints import read_model, write_checkpoint
+    from adaptive_neon.merging.blocks import assign_blocks
+    from adaptive_neon.merging.extrapolation import merge
+    from adaptive_neon.merging.grid import point_name
 
     patterns = block_patterns(blocks)
     point = parse_weights(weights, list(patterns))

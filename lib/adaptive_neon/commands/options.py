@@ -4,11 +4,11 @@ import argparse
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from adaptive_neon.blocks import PRESETS
 from adaptive_neon.errors import InputError
+from adaptive_neon.merging.blocks import PRESETS
 
 if TYPE_CHECKING:
-    from adaptive_neon.inception import Inception
+    from adaptive_neon.evaluation.inception import Inception
 
 
 def add_model(parser: argparse.ArgumentParser, name: str, what: str, **options) -> None:
@@ -61,8 +61,8 @@ def add_features(parser: argparse.ArgumentParser) -> None:
 
 def extractor(features: str, inception: str | None, device: str, precision: str) -> "Inception":
     """The extractor of the arguments of `add_features`."""
-    from adaptive_neon.device import pick_device, pick_precision
-    from adaptive_neon.inception import Inception, weights_file
+    from adaptive_neon.evaluation.inception import Inception, weights_file
+    from adaptive_neon.jobs.device import pick_device, pick_precision
 
     where = pick_device(device)
     return Inception(weights_file(inception), features, where, pick_precision(precision, where))

@@ -24,17 +24,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(images: str, output: str, **where: str | None) -> None:
     from tqdm import tqdm
 
-    from adaptive_neon.datasets import read_source
-    from adaptive_neon.features import extract_features
-    from adaptive_neon.metrics import Moments
-    from adaptive_neon.references import write_statistics
-    from adaptive_neon.resume import Rolling, fingerprint
+    from adaptive_neon.data.datasets import read_source
+    from adaptive_neon.evaluation.distances import Moments
+    from adaptive_neon.evaluation.features import extract_features
+    from adaptive_neon.evaluation.references import write_statistics
+    from adaptive_neon.jobs.rolling import RollingCheckpoint, fingerprint
 
     real = read_source(images)[0]
     if len(real) < 2:
         raise InputError(f"{images}: one image; a covariance takes at least 2")
     digest = hashlib.sha256(real).hexdigest()
-    rolling = Rolling(output, fingerprint([where, real.shape, digest], []), MINUTES)
+    rolling = RollingCheckpoint(output, fingerprint([where, real.shape, digest], []), MINUTES)
     with tqdm(total=len(real), unit=" images") as bar:
         moments = Moments(extract_features(extractor(**where), real, bar.update, rolling))
     write_statistics(output, moments.mean, moments.covariance)

@@ -50,18 +50,20 @@ def run(model: str, seeds: str, output: str, batch: int, device: str, precision:
         )
     from tqdm import tqdm
 
-    from adaptive_neon.checkpoints import read_model
-    from adaptive_neon.datasets import check_new, write_dataset
-    from adaptive_neon.device import pick_device, pick_precision
-    from adaptive_neon.resume import Rolling, fingerprint
-    from adaptive_neon.sampling import sample_models
-    from adaptive_neon.unet import load
+    from adaptive_neon.data.datasets import check_new, write_dataset
+    from adaptive_neon.families.checkpoints import read_model
+    from adaptive_neon.families.networks.unet import load
+    from adaptive_neon.families.sampling import sample_models
+    from adaptive_neon.jobs.device import pick_device, pick_precision
+    from adaptive_neon.jobs.rolling import RollingCheckpoint, fingerprint
 
     check_new(output)
     where = pick_device(device)
     checkpoint = read_model(model)
     network = load(checkpoint.tensors, checkpoint.architecture).to(where)
-    rolling = Rolling(output, fingerprint([numbers, sampler, batch, str(where), precision], [model]), minutes=5)
+    rolling = RollingCheckpoint(
+        output, fingerprint([numbers, sampler, batch, str(where), precision], [model]), minutes=5
+    )
     with tqdm(total=len(numbers), unit=" images", desc="sampling") as bar:
         images, classes = sample_models(
             lambda _: network,

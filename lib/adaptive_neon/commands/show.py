@@ -12,9 +12,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(results: Path) -> None:
-    from adaptive_neon.times import stage_times, time_lines
+    from adaptive_neon.jobs.times import stage_times, time_lines
+    from adaptive_neon.studies.wording import terminal_lines
     from adaptive_neon.toy import summary as toy
-    from adaptive_neon.wording import terminal_lines
 
     try:
         summary = json.loads((results / "summary.json").read_text())

@@ -1,4 +1,4 @@
-"""What is drawn of the 2-D Gaussian. Styles are those of `adaptive_neon.figures`."""
+"""What is drawn of the 2-D Gaussian. Styles are those of `adaptive_neon.studies.figures`."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,8 +6,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse
 
-from adaptive_neon.figures import BLUE, CURVES, ORANGE, RED
-from adaptive_neon.grid import Point
+from adaptive_neon.merging.grid import Point
+from adaptive_neon.studies.figures import BLUE, CURVES, ORANGE, RED
 from adaptive_neon.toy.gaussian import COVARIANCE
 from adaptive_neon.toy.scales import SCALES
 from adaptive_neon.toy.statements import scale_text, steps

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from adaptive_neon.checkpoints import read_checkpoint, write_checkpoint
 from adaptive_neon.errors import InputError
+from adaptive_neon.families.checkpoints import read_checkpoint, write_checkpoint
 from adaptive_neon.toy.network import Model
 
 Tuned = dict[tuple[float, int], Model]  # (ζ or τ, epochs) → θ_s

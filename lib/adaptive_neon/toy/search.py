@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from scipy.optimize import minimize
 
-from adaptive_neon.blocks import assign_blocks
-from adaptive_neon.extrapolation import merge
-from adaptive_neon.grid import Point, point_name
+from adaptive_neon.merging.blocks import assign_blocks
+from adaptive_neon.merging.extrapolation import merge
+from adaptive_neon.merging.grid import Point, point_name
 from adaptive_neon.toy.gaussian import frechet_distance, stream
 from adaptive_neon.toy.network import Family, Model, stack
 from adaptive_neon.toy.study import merged_distances, sample_moments

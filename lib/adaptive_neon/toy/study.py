@@ -8,10 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import torch
 
-from adaptive_neon.blocks import assign_blocks
-from adaptive_neon.extrapolation import merge
-from adaptive_neon.grid import Point, diagonal, grid, parse_point, point_name
-from adaptive_neon.selection import best_point, best_single_point
+from adaptive_neon.merging.blocks import assign_blocks
+from adaptive_neon.merging.extrapolation import merge
+from adaptive_neon.merging.grid import Point, diagonal, grid, parse_point, point_name
+from adaptive_neon.search.selection import best_point, best_single_point
 from adaptive_neon.toy.autoregressive import Autoregressive
 from adaptive_neon.toy.diffusion import Diffusion
 from adaptive_neon.toy.gaussian import frechet_distance, moments, real_data, stream

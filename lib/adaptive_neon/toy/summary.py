@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from adaptive_neon.files import read_json
-from adaptive_neon.grid import Point
+from adaptive_neon.jobs.files import read_json
+from adaptive_neon.merging.grid import Point
 from adaptive_neon.toy import published
 from adaptive_neon.toy.scales import SCALES
 from adaptive_neon.toy.statements import GRADIENT, below, gain, published_record, setting, statements

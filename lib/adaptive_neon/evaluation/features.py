@@ -1,0 +1,107 @@
+"""Feature extractors: images uint8 [N, H, W, C] → features float32 [N, D]."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import load_file, save_file
+
+from adaptive_neon.errors import InputError
+from adaptive_neon.jobs.files import replacing
+
+if TYPE_CHECKING:  # it imports torch, which the digits need not
+    from adaptive_neon.jobs.rolling import RollingCheckpoint
+
+BATCH = 256  # images at a time, as many as Inception takes at once on a GPU
+
+Classifier = dict[str, np.ndarray]
+Extractor = Callable[[np.ndarray], np.ndarray]
+
+
+def train_digits_classifier(images: np.ndarray, labels: np.ndarray, width: int, seed: int) -> Classifier:
+    """Train the perceptron that plays Inception's part for digits: pixels → 2·width → width → classes.
+
+    Returns:
+        Its weights by name, float32; `extract_digits_features` uses all but the last layer.
+    """
+    from sklearn.neural_network import MLPClassifier
+
+    if labels is None:
+        raise InputError("features.extractor: digits is a classifier, but the data have no classes; use inception")
+    network = MLPClassifier((2 * width, width), alpha=1e-3, max_iter=200, random_state=seed)
+    network.fit(_pixels(images), labels)
+    layers = zip(network.coefs_, network.intercepts_, strict=True)
+    return {
+        f"layer{i}.{kind}": array.astype(np.float32)
+        for i, layer in enumerate(layers)
+        for kind, array in zip(("weight", "bias"), layer, strict=True)
+    }
+
+
+def extract_digits_features(classifier: Classifier, images: np.ndarray) -> np.ndarray:
+    """Activations of the penultimate layer, after its ReLU, float32 [N, width]."""
+    hidden = np.maximum(_pixels(images) @ classifier["layer0.weight"] + classifier["layer0.bias"], 0)
+    return np.maximum(hidden @ classifier["layer1.weight"] + classifier["layer1.bias"], 0)
+
+
+def classify_digits(classifier: Classifier, images: np.ndarray) -> np.ndarray:
+    """The class of each image, int64 [N]."""
+    features = extract_digits_features(classifier, images)
+    return (features @ classifier["layer2.weight"] + classifier["layer2.bias"]).argmax(axis=1)
+
+
+def write_digits_classifier(path: str | Path, classifier: Classifier) -> None:
+    """Write the weights as safetensors."""
+    with replacing(path) as temporary:
+        save_file(classifier, temporary)
+
+
+def extract_features(
+    extract: Extractor,
+    images: np.ndarray,
+    progress: Callable[[int], object] = lambda count: None,
+    rolling: "RollingCheckpoint | None" = None,
+) -> np.ndarray:
+    """Features [N, D] of images [N, H, W, C], a batch at a time.
+
+    Args:
+        progress: called with the number of images of each batch.
+        rolling: from where a job that was killed continues.
+    """
+    finished = [part.numpy() for part in rolling.load() or []] if rolling else []
+
+    def state():
+        import torch
+
+        return [torch.from_numpy(part) for part in finished]
+
+    done = sum(map(len, finished))
+    progress(done)
+    for start in range(done, len(images), BATCH):
+        finished.append(extract(images[start : start + BATCH]))
+        progress(len(finished[-1]))
+        if rolling:
+            rolling.save_if_due(state)
+    return np.concatenate(finished)
+
+
+def load_extractor(path: str | Path, device: str = "cpu") -> Extractor:
+    """The extractor in a file: a digits classifier, or Inception, which runs on `device` (see `pick_device`)."""
+    try:
+        with safe_open(path, framework="numpy") as file:
+            convention = (file.metadata() or {}).get("convention")
+        if convention is None:
+            return partial(extract_digits_features, load_file(path))
+    except (OSError, SafetensorError) as error:
+        raise InputError(f"{path}: not a readable extractor ({error}); remove it and make it again") from None
+    from adaptive_neon.evaluation.inception import Inception
+    from adaptive_neon.jobs.device import pick_device
+
+    return Inception(path, convention, pick_device(device))
+
+
+def _pixels(images: np.ndarray) -> np.ndarray:
+    return images.reshape(len(images), -1).astype(np.float32) / 255

@@ -1,0 +1,131 @@
+"""Metrics of one set of generated images, as they stand in metrics.json; the reference's file."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+
+from adaptive_neon.errors import InputError
+from adaptive_neon.evaluation.distances import (
+    Moments,
+    ReferenceStatistics,
+    delete_one_block_fids_of_features,
+    kernel_distance,
+    reference_statistics,
+)
+from adaptive_neon.evaluation.features import Extractor, extract_features
+from adaptive_neon.evaluation.manifolds import Manifold, Overlap, delete_one_block_overlaps, manifold_of
+from adaptive_neon.jobs.files import replacing
+from adaptive_neon.statistics.jackknife import JackknifeReplicates
+
+PRDC = ("precision", "recall", "density", "coverage")
+
+
+@dataclass(frozen=True)
+class ReferenceImages:
+    """What generated images are compared with: statistics, features with their neighbourhoods, classes [N]."""
+
+    statistics: ReferenceStatistics
+    manifold: Manifold
+    labels: np.ndarray
+
+
+def reference_images(
+    features: np.ndarray,
+    labels: np.ndarray | None,
+    neighbours: int,
+    published: tuple[np.ndarray, np.ndarray] | None = None,
+) -> ReferenceImages:
+    """Prepare the features [N, D] of the real images; k = `neighbours` ≥ 1.
+
+    Without `labels` all images are of one class. FID is measured against the mean and covariance that are
+    `published`, if they are given.
+    """
+    if published is None:
+        moments = Moments(features)
+        published = moments.mean, moments.covariance
+    elif published[0].shape != features.shape[1:]:
+        raise InputError(
+            f"features.reference: statistics of {len(published[0])} features, but the extractor has "
+            f"{features.shape[1]}; give those of the same features"
+        )
+    labels = np.zeros(len(features), np.int64) if labels is None else labels
+    return ReferenceImages(reference_statistics(*published), manifold_of(features, neighbours), labels)
+
+
+def write_reference(path: str | Path, real: ReferenceImages) -> None:
+    """Write what `measure` needs of the real images; mean and covariance as in `references.read_statistics`."""
+    statistics = {"mu": real.statistics.mean, "sigma": real.statistics.covariance, "root": real.statistics.root}
+    with replacing(path) as temporary:
+        np.savez(temporary, labels=real.labels, **statistics, **vars(real.manifold))
+
+
+def read_reference(path: str | Path) -> ReferenceImages:
+    """What `write_reference` wrote.
+
+    Raises:
+        InputError: not such a file.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return ReferenceImages(
+                ReferenceStatistics(file["mu"], file["sigma"], file["root"]),
+                Manifold(file["features"], file["radii"], int(file["k"])),
+                file["labels"],
+            )
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+        raise InputError(f"{path}: not a readable reference ({error}); remove it and make it again") from None
+
+
+def measure(
+    extract: Extractor,
+    images: np.ndarray,
+    real: ReferenceImages,
+    seed_blocks: int,
+    kid_subsets: int = 0,
+    seed: int = 0,
+) -> dict:
+    """All metrics of a set of images, and the same without each block of seeds.
+
+    Args:
+        images: uint8 [N, H, W, C] in the order of their seeds; empty if the model diverged.
+        seed_blocks: K; N must be a multiple. Block i holds the i-th N/K seeds.
+        kid_subsets: on how many random subsets KID is measured; 0 for no KID.
+        seed: of the choice of the subsets.
+
+    Returns:
+        `fid`, `precision`, `recall`, `density`, `coverage`, `recall_by_class` (in the order of the classes), and
+        in `without_block` a list of K for each of these; maybe `kid` and `kid_deviation`, which is over subsets.
+        A model that diverged gives `fid` None and `diverged` True alone.
+    """
+    diverged = {"fid": None, "diverged": True}
+    if not len(images):
+        return diverged
+    features = extract_features(extract, images)
+    fids = delete_one_block_fids_of_features(real.statistics, features, seed_blocks)
+    if fids is None:
+        return diverged
+    full, without = delete_one_block_overlaps(real.manifold, features, seed_blocks)
+    shares = [_prdc(overlap, real.labels) for overlap in (full, *without)]
+    metrics = {"fid": fids.full} | shares[0]
+    metrics["without_block"] = {"fid": fids.without.tolist()} | {
+        name: [share[name] for share in shares[1:]] for name in shares[0]
+    }
+    if kid_subsets:
+        rng = np.random.default_rng(seed)
+        metrics["kid"], metrics["kid_deviation"] = kernel_distance(
+            real.manifold.features, features, rng, kid_subsets
+        )
+    return metrics
+
+
+def jackknife_replicates(metrics: Mapping, name: str) -> JackknifeReplicates:
+    """One metric of `measure` with its values without each block of seeds."""
+    return JackknifeReplicates(metrics[name], np.array(metrics["without_block"][name]))
+
+
+def _prdc(overlap: Overlap, labels: np.ndarray) -> dict:
+    by_class = [float(overlap.recalled[labels == label].mean()) for label in np.unique(labels)]
+    return {name: getattr(overlap, name) for name in PRDC} | {"recall_by_class": by_class}

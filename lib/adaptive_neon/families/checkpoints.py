@@ -1,0 +1,113 @@
+"""Weights in and out: safetensors files that carry the architecture in their metadata; NVIDIA's `.pkl` in.
+
+NumPy alone reads and writes them, so that a merge starts in a fraction of a second.
+"""
+
+import json
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from adaptive_neon.errors import InputError
+from adaptive_neon.families.edm.pickles import read_network_pickle
+from adaptive_neon.jobs.files import replacing, sha256_of
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A model as data.
+
+    Attributes:
+        tensors: parameter or buffer name → array.
+        architecture: the keyword arguments of `unet.EDMPrecond` that rebuild the network.
+        metadata: where it comes from, free text by key.
+    """
+
+    tensors: dict[str, np.ndarray]
+    architecture: dict
+    metadata: dict[str, str] = field(default_factory=dict)
+
+
+def write_checkpoint(
+    path: str | Path, tensors: Mapping[str, np.ndarray], architecture: Mapping, **metadata: str
+) -> None:
+    """Write a model as safetensors; `architecture` is stored as JSON in the file's metadata.
+
+    The same model gives the same bytes.
+    """
+    contiguous = {name: np.asarray(array, order="C") for name, array in tensors.items()}
+    with replacing(path) as temporary:
+        save_file(
+            contiguous,
+            temporary,
+            {
+                **metadata,
+                "architecture": json.dumps(dict(architecture), sort_keys=True),
+                "checksum": _checksum(contiguous),
+            },
+        )
+        _sort_metadata(temporary)
+
+
+def _sort_metadata(path: Path) -> None:
+    """The library writes the metadata's keys in random order. The sorted header has the same length."""
+    with open(path, "r+b") as file:
+        length = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(length))
+        header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+        file.seek(8)
+        file.write(json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode().ljust(length))
+
+
+def read_model(path: str | Path) -> Checkpoint:
+    """A model from elsewhere: NVIDIA's `.pkl`, never executed, or our safetensors; the suffix tells which.
+
+    The metadata gain `source` and `sha256`, the name and the digest of the file.
+
+    Raises:
+        InputError: no such file, or not a model.
+    """
+    path = Path(path)
+    checkpoint = Checkpoint(*read_network_pickle(path)) if path.suffix == ".pkl" else read_checkpoint(path)
+    origin = {"source": path.name, "sha256": sha256_of(path)}
+    return replace(checkpoint, metadata=checkpoint.metadata | origin)
+
+
+def read_checkpoint(path: str | Path) -> Checkpoint:
+    """Read what `write_checkpoint` wrote.
+
+    Raises:
+        InputError: no file, not a safetensors file, truncated, altered, or without the architecture.
+    """
+    if not Path(path).is_file():
+        raise InputError(f"{path}: no such file; give the path of a model.safetensors")
+    try:
+        with safe_open(path, framework="numpy") as file:
+            metadata = dict(file.metadata() or {})
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
+    except SafetensorError as error:
+        raise InputError(
+            f"{path}: not a readable safetensors file ({error}); remove it and make it again"
+        ) from None
+    try:
+        architecture = json.loads(metadata.pop("architecture"))
+    except (KeyError, json.JSONDecodeError):
+        raise InputError(
+            f"{path}: no architecture in its metadata; write the file with adaptive_neon.families.checkpoints"
+        ) from None
+    if metadata.pop("checksum", None) not in (None, _checksum(tensors)):
+        raise InputError(f"{path}: its weights are not those that were written; remove it and make it again")
+    return Checkpoint(tensors, architecture, metadata)
+
+
+def _checksum(tensors: Mapping[str, np.ndarray]) -> str:
+    """CRC-32 of all arrays; safetensors has no checksum of its own."""
+    checksum = 0
+    for name in sorted(tensors):
+        checksum = zlib.crc32(tensors[name].tobytes(), checksum)
+    return f"{checksum:08x}"

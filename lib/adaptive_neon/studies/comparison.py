@@ -1,0 +1,93 @@
+"""One snapshot of a replica as it stands in summary.json: four models on held-out images, and how they differ."""
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+from adaptive_neon.evaluation.measurement import PRDC, jackknife_replicates
+from adaptive_neon.merging.grid import parse_point
+from adaptive_neon.statistics.jackknife import (
+    Interval,
+    JackknifeReplicates,
+    corrected_interval,
+    paired_difference,
+    plain_interval,
+    unpaired_difference,
+    verdict,
+)
+
+
+def compare(
+    kimg: int,
+    roles: Mapping[str, str],
+    indistinguishable: Iterable[str],
+    search: Mapping[str, dict],
+    heldout: Mapping[str, dict],
+) -> dict:
+    """A snapshot's entry in summary.json, and the base model's.
+
+    Args:
+        roles: `base`, `collapsed`, `global` (best single weight) and `blockwise` (best point) → point name.
+        indistinguishable: names of the grid points that the search cannot tell from the best one.
+        search: point name → metrics on the search images.
+        heldout: point name → metrics on the held-out images.
+    """
+    entry: dict = {"kimg": kimg}
+    for role, name in roles.items():
+        entry[role] = with_intervals(heldout[name])
+    for role in ("global", "blockwise"):
+        name = roles[role]
+        entry[role] = {"w": parse_point(name), "search_fid": search[name]["fid"]} | entry[role]
+        entry[role]["winners_curse"] = fid_difference(heldout[name], search[name], paired=False)
+    entry["indistinguishable"] = [parse_point(name) for name in indistinguishable]
+    entry["improvement"] = fid_difference(heldout[roles["base"]], heldout[roles["global"]])
+    entry["gain"] = fid_difference(heldout[roles["global"]], heldout[roles["blockwise"]])
+    return entry
+
+
+def with_intervals(metrics: Mapping) -> dict:
+    """Metrics with an interval each, from their values without each block of seeds."""
+    if metrics["fid"] is None:
+        return {"fid": None, "diverged": True}
+    fid = corrected_interval(jackknife_replicates(metrics, "fid"))
+    entry = {"fid": metrics["fid"], "fid_corrected": fid.estimate, "fid_interval": _ends(fid)}
+    for name in PRDC:
+        entry[name] = metrics[name]
+        entry[f"{name}_interval"] = _prdc_interval(jackknife_replicates(metrics, name))
+    entry["recall_by_class"] = metrics["recall_by_class"]
+    entry["recall_by_class_interval"] = [
+        _prdc_interval(JackknifeReplicates(full, np.array(without)))
+        for full, *without in zip(
+            metrics["recall_by_class"], *metrics["without_block"]["recall_by_class"], strict=True
+        )
+    ]
+    return entry | {name: metrics[name] for name in ("kid", "kid_deviation") if name in metrics}
+
+
+def fid_difference(a: Mapping, b: Mapping, paired: bool = True) -> dict:
+    """FID(a) − FID(b): positive where b is the better model.
+
+    Args:
+        a, b: metrics of two sets of images.
+        paired: whether both were sampled from the same seeds.
+    """
+    if a["fid"] is None or b["fid"] is None:
+        return {"fid": None, "interval": None, "verdict": "not distinguishable"}
+    difference = paired_difference if paired else unpaired_difference
+    interval = difference(jackknife_replicates(a, "fid"), jackknife_replicates(b, "fid"))
+    return {
+        "fid": a["fid"] - b["fid"],
+        "fid_corrected": interval.estimate,
+        "interval": _ends(interval),
+        "verdict": verdict(interval),
+    }
+
+
+def _prdc_interval(share: JackknifeReplicates) -> list[float]:
+    """No share is below 0, and only density can be above 1."""
+    interval = plain_interval(share)
+    return [max(interval.low, 0.0), interval.high if share.full > 1 else min(interval.high, 1.0)]
+
+
+def _ends(interval: Interval) -> list[float]:
+    return [interval.low, interval.high]

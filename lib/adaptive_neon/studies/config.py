@@ -1,0 +1,274 @@
+"""Checks of an experiment's configuration; every fault is one line that names the key."""
+
+import difflib
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jsonschema import Draft202012Validator, ValidationError
+from jsonschema.validators import extend
+
+from adaptive_neon.errors import InputError
+from adaptive_neon.merging.blocks import PRESETS, assign_blocks
+
+MOST_POINTS = 10_000  # of a grid: more would take hours to plan, and years to run
+HIGHEST_SEED = 2**32 - 1  # torch's generator on a CPU takes 32 bits of a seed
+
+# JSON calls 2.0 an integer and lets infinities pass; a number of images is neither.
+_Validator = extend(
+    Draft202012Validator,
+    type_checker=Draft202012Validator.TYPE_CHECKER.redefine(
+        "integer", lambda _, value: isinstance(value, int) and not isinstance(value, bool)
+    ).redefine(
+        "number",
+        lambda _, value: isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value),
+    ),
+)
+
+
+def read_scalars(config: Any) -> Any:
+    """The same configuration, with text that YAML would read as a number, a truth value or null read so.
+
+    Snakemake's `--config key='{nested: 5}'` leaves every nested value a text.
+    """
+    if isinstance(config, dict):
+        return {key: read_scalars(value) for key, value in config.items()}
+    if isinstance(config, list):
+        return [read_scalars(value) for value in config]
+    if isinstance(config, str):
+        try:
+            value = yaml.safe_load(config)
+        except yaml.YAMLError:
+            return config
+        return value if isinstance(value, int | float | None) else config
+    return config
+
+
+def read_config(paths: Sequence[Path]) -> dict:
+    """A configuration file and overlays of it, laid over each other as the workflow does, and checked.
+
+    The schema is `schemas/config.schema.yaml` beside the first file.
+
+    Raises:
+        InputError: no such file, not YAML, or a fault of the configuration.
+    """
+    schema, *layers = (_read_yaml(path) for path in (paths[0].parent / "schemas/config.schema.yaml", *paths))
+    config: dict = {}
+    for layer in layers:
+        _lay_over(config, layer)
+    check_config(config, schema)
+    return config
+
+
+def _read_yaml(path: Path) -> dict:
+    try:
+        content = yaml.safe_load(path.read_text())
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise InputError(f"{path}: not readable as YAML ({' '.join(str(error).split())}); correct it") from None
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: holds no keys; give a configuration")
+    return content
+
+
+def _lay_over(config: dict, overlay: Mapping) -> None:
+    for key, value in overlay.items():
+        if isinstance(value, Mapping) and isinstance(config.get(key), dict):
+            _lay_over(config[key], value)
+        else:
+            config[key] = value
+
+
+def check_config(config: Mapping, schema: Mapping) -> None:
+    """Check types, ranges and unknown keys against the JSON schema, then what one key demands of another.
+
+    Raises:
+        InputError: the first fault in the order of the keys.
+    """
+    faults = sorted(_Validator(schema).iter_errors(config), key=lambda fault: list(map(str, fault.absolute_path)))
+    if faults:
+        raise InputError(_one_line(faults[0]))
+    for key, message in _contradictions(config):
+        raise InputError(f"config: {key}: {message}")
+
+
+def check_network(config: Mapping) -> None:
+    """Check that the architecture can be built and that the blocks split its parameters.
+
+    A base.checkpoint without base.architecture is known only after its import; the merge checks it then.
+
+    Raises:
+        InputError: the first fault.
+    """
+    import torch
+
+    from adaptive_neon.families.networks.unet import build
+
+    if config["base"]["architecture"] is None:
+        return
+    with torch.device("meta"):
+        names = build(config["base"]["architecture"]).state_dict()
+    assign_blocks(names, block_patterns(config))
+
+
+def block_patterns(config: Mapping) -> dict[str, str]:
+    """Block → pattern, in the order of the config."""
+    blocks = config["blocks"]
+    return PRESETS[blocks] if isinstance(blocks, str) else {block["name"]: block["pattern"] for block in blocks}
+
+
+def _contradictions(config: Mapping) -> Iterator[tuple[str, str]]:
+    base = config["base"]
+    if (base["checkpoint"] is None) == (base["training"] is None):
+        found = "both are null" if base["training"] is None else "both are given"
+        yield (
+            "base.checkpoint",
+            f"θ_r comes from base.checkpoint or from base.training, but {found}; set one to null",
+        )
+    if base["training"] and base["architecture"] is None:
+        yield "base.architecture", "null, but base.training needs it; give the network's architecture"
+    names = [] if isinstance(config["blocks"], str) else [block["name"] for block in config["blocks"]]
+    weights = len(config["grid"]["weights"])
+    if weights ** len(names) > MOST_POINTS:
+        yield (
+            "grid.weights",
+            f"{weights} weights of each of {len(names)} blocks are {weights ** len(names)} points; "
+            f"use fewer of one or the other, for at most {MOST_POINTS}",
+        )
+    if len(set(names)) < len(names):
+        yield "blocks", f"the names {names} repeat; give each block its own"
+    snapshots = config["finetune"]["snapshots_kimg"]
+    if sorted(set(snapshots)) != snapshots:
+        yield "finetune.snapshots_kimg", f"{snapshots} is not rising; sort it and drop what repeats"
+    sampler = config["sampler"]
+    if sampler["sigma_min"] >= sampler["sigma_max"]:
+        yield (
+            "sampler.sigma_min",
+            f"{sampler['sigma_min']} is not below sampler.sigma_max, {sampler['sigma_max']}",
+        )
+    for key in ("base.training", "finetune"):
+        training = base["training"] if key == "base.training" else config[key]
+        if not training:
+            continue
+        micro_batch = training.get("micro_batch", training["batch"])
+        if training["batch"] % micro_batch:
+            yield f"{key}.micro_batch", f"{micro_batch} does not divide {key}.batch, {training['batch']}"
+        processes = config["run"]["training_processes"]
+        if training["batch"] // micro_batch % processes:
+            yield (
+                f"{key}.micro_batch",
+                f"{micro_batch} makes {training['batch'] // micro_batch} micro-batches of a batch, which "
+                f"run.training_processes = {processes} cannot share evenly",
+            )
+        if base["architecture"] and training.get("augment") and base["architecture"].get("augment_dim", 0) != 9:
+            yield f"{key}.augment", f"{training['augment']} needs base.architecture.augment_dim: 9, its labels"
+    search, heldout = (
+        range(config[key]["first_seed"], config[key]["first_seed"] + config[key]["images"])
+        for key in ("search", "heldout")
+    )
+    if search.start < heldout.stop and heldout.start < search.stop:
+        yield (
+            "heldout.first_seed",
+            f"seeds {heldout.start}–{heldout.stop - 1} overlap the search seeds {search.start}–{search.stop - 1}; "
+            "held-out images must not have been searched",
+        )
+    for key in ("search", "heldout"):
+        if config[key]["images"] % config["intervals"]["seed_blocks"]:
+            yield (
+                f"{key}.images",
+                f"{config[key]['images']} does not split into intervals.seed_blocks = "
+                f"{config['intervals']['seed_blocks']} equal blocks; choose a multiple",
+            )
+        left = config[key]["images"] - config[key]["images"] // config["intervals"]["seed_blocks"]
+        if config["metrics"]["neighbours"] >= left:
+            yield (
+                "metrics.neighbours",
+                f"{config['metrics']['neighbours']} is not below the {left} {key} images that are left without a "
+                "block of seeds",
+            )
+    for key in ("synthetic", "search", "heldout"):
+        last = config[key]["first_seed"] + config[key]["images"] - 1
+        last += (config["replicas"] - 1) * config["replica_stride"]
+        if last > HIGHEST_SEED:
+            source = f"{key}.first_seed" if config["replicas"] == 1 else "replica_stride"
+            yield source, f"the last seed would be {last}; the highest that tells streams apart is {HIGHEST_SEED}"
+    highest = max(config[key]["first_seed"] + config[key]["images"] for key in ("synthetic", "search", "heldout"))
+    if config["replicas"] > 1 and highest > config["replica_stride"]:
+        yield (
+            "replica_stride",
+            f"{config['replica_stride']} is below the highest seed, {highest - 1}: replicas would share seeds",
+        )
+    if config["experiment"] == "toy":
+        yield "experiment", "toy is the folder of the 2-D Gaussian studies; choose another name"
+    yield from _toy_contradictions(config["toy"])
+
+
+def _toy_contradictions(toy: Mapping) -> Iterator[tuple[str, str]]:
+    for family in ("diffusion", "autoregressive"):
+        for part in ("sweep", "alignment"):
+            values = toy[family][part]
+            if values["first"] >= values["last"]:
+                yield f"toy.{family}.{part}.first", f"{values['first']} is not below last, {values['last']}"
+    for one, several in (("scale", "scales"), ("epochs", "epochs")):
+        known = toy["diffusion"]["self_training"][several]
+        if toy["layerwise"][one] not in known:
+            yield (
+                f"toy.layerwise.{one}",
+                f"{toy['layerwise'][one]} is not in toy.diffusion.self_training.{several}, {known}",
+            )
+    low, high = toy["layerwise"]["bounds"]
+    if low >= high:
+        yield "toy.layerwise.bounds", f"{low} is not below {high}"
+
+
+def _one_line(fault: ValidationError) -> str:
+    key = ".".join(map(str, fault.absolute_path))
+    value, allowed = fault.instance, fault.validator_value
+    rule = {
+        "type": lambda: f"must be {_type_names(allowed)}{_exponent_hint(value)}",
+        "enum": lambda: f"must be one of {', '.join(map(str, allowed))}",
+        "minimum": lambda: f"must be at least {allowed}",
+        "exclusiveMinimum": lambda: f"must be above {allowed}",
+        "maximum": lambda: f"must be at most {allowed}",
+        "exclusiveMaximum": lambda: f"must be below {allowed}",
+        "minItems": lambda: f"must hold at least {allowed} value{'s' * (allowed != 1)}",
+        "maxItems": lambda: f"must hold at most {allowed} value{'s' * (allowed != 1)}",
+        "minLength": lambda: "must not be empty",
+        "pattern": lambda: f"must match the regular expression {allowed}",
+        "uniqueItems": lambda: "must not repeat a value",
+    }
+    if fault.validator == "additionalProperties":
+        known = list(fault.schema["properties"])
+        unknown = min(set(value) - set(known), key=str)
+        near = difflib.get_close_matches(str(unknown), known, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(known)}"
+        return f"config: {'.'.join([key, str(unknown)]).lstrip('.')}: unknown key; {hint}"
+    if fault.validator == "required":
+        missing = next(name for name in allowed if name not in value)
+        return f"config: {'.'.join([key, missing]).lstrip('.')}: missing; config.yaml shows what belongs there"
+    return f"config: {key}: {value!r} {rule[fault.validator]()}"
+
+
+def _type_names(types: str | list[str]) -> str:
+    words = {
+        "integer": "a whole number",
+        "number": "a finite number",
+        "string": "a text",
+        "object": "a section of keys",
+        "array": "a list",
+        "null": "null",
+    }
+    return " or ".join(words[name] for name in ([types] if isinstance(types, str) else types))
+
+
+def _exponent_hint(value: Any) -> str:
+    """YAML reads 2e-3 as text: only a number with a point may have an exponent."""
+    try:
+        number = float(value) if isinstance(value, str) else math.nan
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        return ""
+    text = repr(number)
+    return f"; write {text if '.' in text else text.replace('e', '.0e')}"

@@ -1,0 +1,188 @@
+"""What a study will ask for: jobs and hours of each rule, before it runs."""
+
+import re
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from adaptive_neon.families.checkpoints import read_checkpoint
+from adaptive_neon.jobs.times import job_seconds
+from adaptive_neon.merging.grid import cell_name
+from adaptive_neon.studies.plan import Study
+
+# What a job is taken to sustain where no benchmark file tells: floating-point operations per second of these
+# networks. They are small for a GPU, which reaches a fifth to a tenth of its peak with them.
+FLOPS = {"cpu": 3e10, "V100": 9e12, "A100": 4e13, "H100": 1e14, "H200": 1e14}
+START_UP = 10.0  # s of a job before it computes
+BACKWARD = 3  # a training step costs the forward pass three times (Kaplan et al. 2020, arXiv 2001.08361, table 1)
+FEATURES = {"inception": 1.14e10, "inception-clean": 1.14e10}  # FLOP an image (Inception-v3: 5.7 G multiply-adds)
+
+# The network of NVIDIA's checkpoints by their resolution, for a study that has not imported its own yet.
+EDM = {"model_type": "SongUNet", "img_channels": 3, "label_dim": 0, "model_channels": 128, "num_blocks": 4}
+EDM_LEVELS = {32: [2, 2, 2], 64: [1, 2, 2, 2]}
+
+JOB = re.compile(
+    r"replica-\d+/(?P<stage>grid|heldout)-(?P<kimg>\d+)/(?P<cell>.+)-(?P<rule>generate|shard|measure)(-\d+)?"
+)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """The jobs of a rule in a study.
+
+    Attributes:
+        work: images that are trained on, drawn or measured.
+        flop: floating-point operations of each of them.
+        cores: of each job.
+        gpu: whether a job takes one, where there are any.
+    """
+
+    name: str
+    jobs: int
+    work: int
+    flop: float
+    cores: int
+    gpu: bool
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A rule with the rate of one of its jobs, images per second, and the hours of all of them."""
+
+    rule: Rule
+    rate: float | None
+    measured: bool
+    hours: float
+
+
+def network_flop(architecture: Mapping) -> float:
+    """Floating-point operations of one evaluation of the network on one image; a multiply-add is two."""
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    from adaptive_neon.families.networks.unet import build
+
+    side, channels = architecture["img_resolution"], architecture["img_channels"]
+    with torch.device("meta"), torch.inference_mode(), FlopCounterMode(display=False) as counter:
+        network = build(architecture).eval()
+        labels = torch.zeros(1, network.label_dim) if network.label_dim else None
+        network(torch.zeros(1, channels, side, side), torch.ones(1, 1, 1, 1), labels)
+    return counter.get_total_flops()
+
+
+def architecture_of(config: Mapping, results: Path) -> Mapping:
+    """The architecture of the configuration, of the imported model, or that of NVIDIA's of its resolution."""
+    base = config["base"]
+    if base.get("architecture"):
+        return base["architecture"]
+    if (model := results / "base/model.safetensors").exists():
+        return read_checkpoint(model).architecture
+    match = re.search(r"(\d+)x\1", str(base["checkpoint"]))
+    side = int(match[1]) if match and int(match[1]) in EDM_LEVELS else 32
+    return EDM | {"img_resolution": side, "channel_mult": EDM_LEVELS[side], "attn_resolutions": [16]}
+
+
+def rules_of(config: Mapping, network: float) -> list[Rule]:
+    """The rules of a study that take time, with all that they have to do.
+
+    Args:
+        network: FLOP of one evaluation of the network.
+    """
+    study, run = Study(config), config["run"]
+    replicas, snapshots = len(study.replicas), len(study.snapshots)
+    evaluations = 2 * config["sampler"]["steps"] - 1
+    base_cell = cell_name(study.base_point)
+    searched = {name: points for name, points in study.cells.items() if name != base_cell}
+    cells = replicas * (snapshots * len(searched) + (base_cell in study.cells))
+    points = replicas * (snapshots * sum(map(len, searched.values())) + (base_cell in study.cells))
+    winners = replicas * (3 * snapshots + 1)  # at most: collapsed, best single, best per block; and the base model
+    drawn = points * config["search"]["images"] + winners * config["heldout"]["images"]
+    shards = sum(
+        number * (len(study.shards(images, 0, run["shards"])) if run["shards"] > 1 else 0)
+        for images, number in (("search", cells), ("heldout", winners))
+    )
+    gpu, training, job = run["device"] != "cpu", run["training_threads"], run["job_threads"]
+    features = FEATURES.get(config["features"]["extractor"], 0.0)
+
+    def trained(settings):
+        return round(settings["kimg"] * 1000) if settings else 0
+
+    tuned = replicas * study.snapshots[-1] * 1000
+    synthetic = replicas * config["synthetic"]["images"]
+    return [
+        Rule("base", 1, trained(config["base"]["training"]), BACKWARD * network, training, gpu),
+        Rule("synthetic", replicas, synthetic, evaluations * network, training, gpu),
+        Rule("finetune", replicas * snapshots, tuned, BACKWARD * network, training, gpu),
+        Rule("merge", cells + winners, 0, 0.0, 1, False),
+        *([Rule("shard", shards, drawn, evaluations * network, job, gpu)] if shards else []),
+        Rule("generate", cells + winners, 0 if shards else drawn, evaluations * network, job, gpu and not shards),
+        Rule("measure", cells + winners, drawn, features, job, gpu and features > 0),
+    ]
+
+
+def measured_rates(config: Mapping, results: Path) -> dict[str, float]:
+    """Rule → images per second of its jobs, from the benchmark files of a study with this configuration."""
+    study = Study(config)
+    images, seconds = defaultdict(float), defaultdict(float)
+    for path in (results / "benchmarks").rglob("*.tsv"):
+        name = path.relative_to(results / "benchmarks").with_suffix("").as_posix()
+        if found := _work_of(config, study, name):
+            rule, work = found
+            seconds[rule] += job_seconds(results, path)
+            images[rule] += work
+    return {rule: images[rule] / seconds[rule] for rule in images if images[rule] and seconds[rule]}
+
+
+def _work_of(config: Mapping, study: Study, name: str) -> tuple[str, float] | None:
+    """The rule and the images of a job by the name of its benchmark file; None for what is not estimated so."""
+    if name == "base":
+        return ("base", config["base"]["training"]["kimg"] * 1000) if config["base"]["training"] else None
+    if match := re.fullmatch(r"replica-\d+/(synthetic|finetune-(\d+))", name):
+        if not match[2]:
+            return "synthetic", config["synthetic"]["images"]
+        kimg = int(match[2])
+        return "finetune", (kimg - study.previous_snapshot(kimg)) * 1000
+    if not (match := JOB.fullmatch(name)):
+        return None
+    images = {"grid": "search", "heldout": "heldout"}[match["stage"]]
+    points = len(study.cells.get(match["cell"], ())) if match["stage"] == "grid" else 1
+    work = points * config[images]["images"]
+    shards = len(study.shards(images, 0, config["run"]["shards"]))
+    if match["rule"] == "generate" and shards > 1:
+        return None
+    return match["rule"], work / (shards if match["rule"] == "shard" else 1)
+
+
+def estimates(rules: list[Rule], rates: Mapping[str, float], flops: float) -> list[Estimate]:
+    """The hours of each rule, at measured rates where there are some.
+
+    Args:
+        rates: rule → images per second of one job, its start-up counted in.
+        flops: what a job sustains elsewhere, FLOP per second.
+    """
+    found = []
+    for rule in rules:
+        measured = rule.name in rates
+        rate = rates[rule.name] if measured else flops / rule.flop if rule.flop and rule.work else None
+        seconds = (rule.work / rate if rate else 0.0) + (0.0 if measured else rule.jobs * START_UP)
+        found.append(Estimate(rule, rate, measured, seconds / 3600))
+    return found
+
+
+def estimate_lines(found: list[Estimate], device: str) -> list[str]:
+    """A table as text: a line a rule and one for all."""
+    table = [("rule", "jobs", "images", "images/s", "GPU-hours", "core-hours")]
+    gpu_hours = 0.0
+    for estimate in found:
+        rule = estimate.rule
+        on_gpu = rule.gpu and device != "cpu"
+        gpu_hours += estimate.hours * on_gpu
+        rate = f"{estimate.rate:.3g} ({'measured' if estimate.measured else device})" if estimate.rate else "-"
+        images = f"{rule.work:,}" if rule.work else "-"
+        hours = f"{estimate.hours:.2f}" if on_gpu else "-"
+        table.append((rule.name, str(rule.jobs), images, rate, hours, f"{estimate.hours * rule.cores:.2f}"))
+    jobs = sum(estimate.rule.jobs for estimate in found)
+    core_hours = sum(estimate.hours * estimate.rule.cores for estimate in found)
+    table.append(("all", str(jobs), "", "", f"{gpu_hours:.2f}" if gpu_hours else "-", f"{core_hours:.2f}"))
+    return ["{:10} {:>6} {:>12} {:>18} {:>10} {:>11}".format(*row) for row in table]

@@ -1,0 +1,51 @@
+"""What a configuration asks for: points, cells, snapshots, seeds."""
+
+import math
+from collections.abc import Mapping
+from itertools import pairwise
+
+from adaptive_neon.merging.grid import Point, cells, diagonal, grid
+from adaptive_neon.studies.config import block_patterns
+
+BASE_KIMG = 0  # the snapshot before any self-training: θ_s = θ_r
+
+
+class Study:
+    """A checked configuration, read."""
+
+    def __init__(self, config: Mapping):
+        self.config = config
+        self.blocks = list(block_patterns(config))
+        self.replicas = range(config["replicas"])
+        self.snapshots: list[int] = config["finetune"]["snapshots_kimg"]
+        weights = sorted(config["grid"]["weights"])
+        self.grid_points = grid(dict.fromkeys(self.blocks, weights))
+        self.diagonal_points = diagonal(self.blocks, sorted({*weights, *config["grid"]["diagonal"]}))
+        self.cells: dict[str, list[Point]] = cells([*self.grid_points, *self.diagonal_points])
+        self.base_point = dict.fromkeys(self.blocks, 0.0)
+        self.collapsed_point = dict.fromkeys(self.blocks, -1.0)
+
+    def previous_snapshot(self, kimg: int) -> int:
+        """The snapshot that training to `kimg` continues from, `BASE_KIMG` for the first."""
+        return max((snapshot for snapshot in self.snapshots if snapshot < kimg), default=BASE_KIMG)
+
+    def seeds(self, images: str, replica: int) -> tuple[int, int]:
+        """First seed and number of the images named `synthetic`, `search` or `heldout` in a replica."""
+        section = self.config[images]
+        return section["first_seed"] + replica * self.config["replica_stride"], section["images"]
+
+    def shards(self, images: str, replica: int, shards: int) -> list[tuple[int, int]]:
+        """First seed and number of the images of each of so many shards, or of fewer.
+
+        A shard is whole sampling batches: an image depends, by rounding, on the batch that it is drawn in.
+        """
+        first, count = self.seeds(images, replica)
+        batch = self.config["run"]["sampling_batch"]
+        batches = math.ceil(count / batch)
+        shards = min(shards, batches)
+        bounds = [min(i * batches // shards * batch, count) for i in range(shards + 1)]
+        return [(first + start, stop - start) for start, stop in pairwise(bounds)]
+
+    def finetune_seed(self, replica: int) -> int:
+        """The seed of a replica's self-training."""
+        return self.config["finetune"]["seed"] + replica * self.config["replica_stride"]

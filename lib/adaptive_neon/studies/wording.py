@@ -1,0 +1,184 @@
+"""The result of a study in words: two sentences, Table 1, the lines on the terminal."""
+
+from collections.abc import Mapping, Sequence
+
+from adaptive_neon.merging.grid import Point, is_single
+
+TABLE_HEADER = [
+    "kimg",
+    "best single w",
+    "FID",
+    "FID corrected [95 %]",
+    "best w per block",
+    "FID",
+    "FID corrected [95 %]",
+    "gain [95 %]",
+    "verdict",
+]
+
+
+def table_rows(summary: Mapping) -> list[list[str]]:
+    """Table 1 of the Adaptive Neon paper, with intervals: a row a snapshot, FIDs on held-out images."""
+    rows = []
+    for entry in summary["snapshots"]:
+        row = [str(entry["kimg"])]
+        for role in ("global", "blockwise"):
+            model = entry[role]
+            row += [weights_text(model["w"]), _number(model["fid"]), _estimate(model, "fid_interval")]
+        rows.append([*row, _estimate(entry["gain"], "interval"), entry["gain"]["verdict"]])
+    return rows
+
+
+METRICS_HEADER = ["model", "FID", "KID (± over subsets)", "precision", "recall", "density", "coverage"]
+ROLE_NAMES = {
+    "base": "base",
+    "collapsed": "collapsed",
+    "global": "best single w",
+    "blockwise": "best per block",
+}
+
+
+def metrics_rows(summary: Mapping, entry: Mapping) -> list[list[str]]:
+    """All metrics of the four models of one snapshot on held-out images, with 95 % intervals."""
+    rows = []
+    for role, name in ROLE_NAMES.items():
+        model = summary["base"] if role == "base" else entry[role]
+        if model["fid"] is None:
+            rows.append([name] + ["diverged"] * (len(METRICS_HEADER) - 1))
+            continue
+        shares = [
+            f"{model[share]:.3f} {_ends(model[f'{share}_interval'])}"
+            for share in ("precision", "recall", "density", "coverage")
+        ]
+        kid = f"{model['kid']:.3g} ± {model['kid_deviation']:.2g}"
+        rows.append([name, _estimate(model, "fid_interval"), kid, *shares])
+    return rows
+
+
+REPLICAS_HEADER = ["kimg", "what", "mean", "95 % within", "95 % over replicas", "wider", "positive", "verdict"]
+
+
+def replicas_rows(summary: Mapping) -> list[list[str]]:
+    """What all replicas say together: FIDs, differences and winning weights, with intervals at both levels."""
+    rows = []
+    for over in summary["over_replicas"]:
+        kimg = str(over["kimg"])
+        for role, name in ROLE_NAMES.items():
+            rows.append([kimg, f"FID, {name}", *_levels(over[role]["fid"]), "", ""])
+        for key, name in (("improvement", "FID base − single"), ("gain", "FID single − per block")):
+            positive = f"{over[key]['positive']} of {over['replicas']}"
+            rows.append([kimg, name, *_levels(over[key]), positive, over[key]["verdict"]])
+        for role in ("global", "blockwise"):
+            w = over[role]["w"]
+            blocks = {"": next(iter(w["mean"]))} if role == "global" else {f" of {b}": b for b in w["mean"]}
+            for suffix, block in blocks.items():
+                estimate = [f"{w['mean'][block]:.3f}", "", _ends(w["interval"][block])]
+                rows.append([kimg, f"w{suffix}, {ROLE_NAMES[role]}", *estimate, "", "", ""])
+    return rows
+
+
+def _levels(levels: Mapping | None) -> list[str]:
+    if levels is None or levels["interval"] is None:
+        return ["diverged", "", "", ""]
+    return [f"{levels['fid_corrected']:.3f}", _ends(levels["within"]), _ends(levels["over"]), levels["rests_on"]]
+
+
+def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table in Markdown."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def headline(summary: Mapping) -> Mapping | None:
+    """The snapshot to speak of: the one whose best single weight has the lowest FID; None if all diverged.
+
+    Judged by the single weight, so that the choice doesn't favour the blocks.
+    """
+    finite = [entry for entry in summary["snapshots"] if entry["global"]["fid"] is not None]
+    return min(finite, key=lambda entry: entry["global"]["fid"], default=None)
+
+
+def answer(summary: Mapping) -> list[str]:
+    """Two sentences: what one weight did to the base model's FID, and what a weight per block adds."""
+    entry = headline(summary)
+    if entry is None:
+        return [f"{summary['experiment']}: the best models of all snapshots diverged on the held-out images."]
+    over = next((o for o in summary.get("over_replicas", []) if o["kimg"] == entry["kimg"]), None)
+    if over:
+        base, single = (over[role]["fid"] for role in ("base", "global"))
+        weight = f"one weight for the whole network ({_winners_text(over['global'])})"
+        improvement, gain = over["improvement"], over["gain"]
+        level = f"over {over['replicas']} self-trainings"
+        won = f", and the blocks won in {gain['positive']} of {over['replicas']}"
+        blocks = _winners_text(over["blockwise"])
+    else:
+        base, single = summary["base"], entry["global"]
+        weight = f"the weight {weights_text(entry['global']['w'])} for the whole network"
+        improvement, gain = entry["improvement"], entry["gain"]
+        level = "over the seeds of the images, of one self-training"
+        won = ""
+        blocks = weights_text(entry["blockwise"]["w"])
+    if improvement["interval"] is None:
+        return [f"{summary['experiment']}: the base model or the merged one diverged on the held-out images."]
+    base, single = base["fid_corrected"], single["fid_corrected"]
+    effect = {"better": "lowered", "worse": "raised"}.get(improvement["verdict"], "did not clearly move")
+    return [
+        f"After {entry['kimg']} kimg of self-training, {weight} {effect} the FID: {base:.3f} for the base model, "
+        f"{single:.3f} for the merged one, a change of {single / base - 1:+.0%} "
+        f"(fall {_estimate(improvement, 'interval')}, 95 % {level}).",
+        f"A weight for each block ({blocks}) is {_VERDICTS[gain['verdict']]} the best single one: gain in FID "
+        f"{_estimate(gain, 'interval')}, 95 % {level}{won}.",
+    ]
+
+
+_VERDICTS = {
+    "better": "better than",
+    "worse": "worse than",
+    "not distinguishable": "not distinguishable from",
+}
+
+
+def terminal_lines(summary: Mapping) -> list[str]:
+    """Lines for the terminal: the study, base, collapsed, best single and best per block, the two sentences."""
+    entry = headline(summary)
+    if entry is None:
+        return answer(summary)
+    base = summary["base"]["fid"]
+    images = summary["images"]
+    lines = [
+        f"{summary['experiment']}: FID ({summary['features']} features) on {images['heldout']} held-out images, "
+        f"{entry['kimg']} kimg of self-training",
+        f"  base θ_r        {_number(base)}, collapsed θ_s {_number(entry['collapsed']['fid'])}",
+    ]
+    for label, role in (("best single w ", "global"), ("best per block", "blockwise")):
+        model = entry[role]
+        change = "" if None in (model["fid"], base) else f" ({model['fid'] / base - 1:+.0%} against base)"
+        lines.append(f"  {label}  {_number(model['fid'])}{change} at w = {weights_text(model['w'])}")
+    return lines + answer(summary)
+
+
+def weights_text(point: Point) -> str:
+    """A point as people write it: `0.75` if all blocks agree, else `enc 0.5, mid 0.75, dec 1`."""
+    if is_single(point):
+        return f"{next(iter(point.values())):g}"
+    return ", ".join(f"{block} {w:g}" for block, w in point.items())
+
+
+def _winners_text(role: Mapping) -> str:
+    """The mean weights over replicas: `0.7` or `enc 0.6, mid 0.8, dec 0.7`."""
+    mean = {block: round(w, 2) for block, w in role["w"]["mean"].items()}
+    return f"mean w = {weights_text(mean)}"
+
+
+def _number(fid: float | None) -> str:
+    return "diverged" if fid is None else f"{fid:.3f}"
+
+
+def _estimate(measured: Mapping, interval: str) -> str:
+    if measured.get(interval) is None:
+        return "diverged"
+    return f"{measured['fid_corrected']:.3f} {_ends(measured[interval])}"
+
+
+def _ends(interval: Sequence[float]) -> str:
+    return f"[{interval[0]:.3f}, {interval[1]:.3f}]"

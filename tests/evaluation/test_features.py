@@ -1,0 +1,99 @@
+import numpy as np
+import pytest
+from adaptive_neon.data.images import digits
+from adaptive_neon.evaluation.features import (
+    classify_digits,
+    extract_digits_features,
+    load_extractor,
+    train_digits_classifier,
+    write_digits_classifier,
+)
+from scipy.special import softmax
+from sklearn.neural_network import MLPClassifier
+
+pytestmark = pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
+
+WIDTH = 16
+TRAINED = slice(0, 1200)
+HELD_OUT = slice(1200, None)
+
+
+@pytest.fixture(scope="module")
+def data():
+    return digits()
+
+
+@pytest.fixture(scope="module")
+def classifier(data):
+    images, labels = data
+    return train_digits_classifier(images[TRAINED], labels[TRAINED], WIDTH, seed=3)
+
+
+def test_shapes(classifier):
+    assert {name: (array.dtype.name, array.shape) for name, array in classifier.items()} == {
+        "layer0.weight": ("float32", (64, 2 * WIDTH)),
+        "layer0.bias": ("float32", (2 * WIDTH,)),
+        "layer1.weight": ("float32", (2 * WIDTH, WIDTH)),
+        "layer1.bias": ("float32", (WIDTH,)),
+        "layer2.weight": ("float32", (WIDTH, 10)),
+        "layer2.bias": ("float32", (10,)),
+    }
+
+
+def test_knows_digits_it_has_not_seen(classifier, data):
+    images, labels = (part[HELD_OUT] for part in data)
+    assert (classify_digits(classifier, images) == labels).mean() > 0.9
+
+
+def test_features_are_those_of_scikit_learn(classifier, data):
+    """The same weights in scikit-learn's own network give the same probabilities."""
+    images, labels = (part[HELD_OUT] for part in data)
+    pixels = images.reshape(-1, 64) / np.float32(255)
+    network = MLPClassifier((2 * WIDTH, WIDTH), max_iter=1)
+    network.fit(pixels[:200], labels[:200])  # for the shapes; one iteration does not converge
+    network.coefs_ = [classifier[f"layer{i}.weight"] for i in range(3)]
+    network.intercepts_ = [classifier[f"layer{i}.bias"] for i in range(3)]
+
+    features = extract_digits_features(classifier, images)
+    assert features.shape == (len(images), WIDTH)
+    assert features.dtype == np.float32
+    assert features.min() == 0
+    assert (features.max(axis=0) > 0).sum() > WIDTH // 2
+    logits = features @ classifier["layer2.weight"] + classifier["layer2.bias"]
+    np.testing.assert_allclose(softmax(logits, axis=1), network.predict_proba(pixels), atol=1e-6)
+    np.testing.assert_array_equal(classify_digits(classifier, images), network.predict(pixels))
+
+
+def test_a_seed_is_a_classifier(data):
+    images, labels = (part[:200] for part in data)
+    one, again, other = (train_digits_classifier(images, labels, 4, seed) for seed in (0, 0, 1))
+    for name in one:
+        np.testing.assert_array_equal(one[name], again[name], strict=True)
+        assert not np.array_equal(one[name], other[name])
+
+
+def test_an_extractor_comes_back(classifier, data, tmp_path):
+    path = tmp_path / "digits.safetensors"
+    write_digits_classifier(path, classifier)
+    images = data[0][:50]
+    np.testing.assert_array_equal(load_extractor(path)(images), extract_digits_features(classifier, images))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(lambda good: None, id="missing"),
+        pytest.param(lambda good: b"", id="empty"),
+        pytest.param(lambda good: b"no weights\n" * 50, id="text"),
+        pytest.param(lambda good: good[:-4], id="truncated"),
+    ],
+)
+def test_files_that_hold_no_classifier(classifier, tmp_path, refuses, content):
+    path = tmp_path / "digits.safetensors"
+    write_digits_classifier(path, classifier)
+    broken = content(path.read_bytes())
+    path.unlink()
+    if broken is not None:
+        path.write_bytes(broken)
+    with refuses(path, "not a readable extractor"):
+        load_extractor(path)

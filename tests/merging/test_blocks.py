@@ -1,0 +1,40 @@
+import pytest
+import torch
+from adaptive_neon.errors import InputError
+from adaptive_neon.families.networks.unet import ARCHITECTURES, build
+from adaptive_neon.merging.blocks import PRESETS, assign_blocks, lowest_resolution
+
+
+def published_rule(name):
+    """The block of a parameter by the code of Adaptive Neon's authors."""
+    if "8x8" in name or "map" in name:
+        return "mid"
+    if "enc" in name:
+        return "enc"
+    if "dec" in name:
+        return "dec"
+    return "mid"
+
+
+@pytest.mark.parametrize(("preset", "resolution"), [("ddpmpp", 32), ("ncsnpp", 32), ("adm", 64)])
+def test_blocks_of_edm_networks_are_the_published_ones(preset, resolution):
+    architecture = {"img_resolution": resolution, "img_channels": 3, "label_dim": 10, **ARCHITECTURES[preset]}
+    with torch.device("meta"):
+        names = list(build(architecture).state_dict())
+    assert lowest_resolution(names) == "8x8"
+    assert assign_blocks(names, PRESETS["enc-mid-dec"]) == {name: published_rule(name) for name in names}
+
+
+@pytest.mark.parametrize(
+    ("patterns", "words"),
+    [
+        ({"enc": "enc"}, r"parameter dec\.0 matches no block"),
+        ({"enc": "enc", "all": ""}, r"parameter enc\.0 matches the blocks enc, all"),
+        ({"enc": "enc", "dec": "dec", "mid": "mid"}, r"blocks\.mid: 'mid' matches no parameter"),
+        ({"enc": "enc", "dec": "dec", "mid": "{lowest}_"}, "no parameter names its resolution"),
+    ],
+)
+def test_patterns_that_do_not_split_the_parameters(patterns, words):
+    with pytest.raises(InputError, match=words) as caught:
+        assign_blocks(["enc.0", "dec.0"], patterns)
+    assert "\n" not in str(caught.value)

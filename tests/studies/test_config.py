@@ -1,0 +1,262 @@
+import copy
+from pathlib import Path
+
+import pytest
+import yaml
+from adaptive_neon.merging.blocks import PRESETS
+from adaptive_neon.studies.config import block_patterns, check_config, check_network
+
+ROOT = Path(__file__).parents[2]
+MISSING = object()
+
+
+@pytest.fixture(scope="module")
+def schema():
+    return yaml.safe_load((ROOT / "schemas" / "config.schema.yaml").read_text())
+
+
+LISTED = [{"name": name, "pattern": pattern} for name, pattern in PRESETS["enc-mid-dec"].items()]
+
+
+def change(config, key, value):
+    """Set the value of a key such as `blocks.0.name`, or take the key away."""
+    if key.startswith("blocks."):
+        config["blocks"] = copy.deepcopy(LISTED)
+    *path, last = (int(part) if part.isdigit() else part for part in key.split("."))
+    for part in path:
+        config = config[part]
+    if value is MISSING:
+        del config[last]
+    else:
+        config[last] = value
+
+
+def test_the_default_is_sound(config, schema):
+    check_config(config, schema)
+    check_network(config)
+    assert list(block_patterns(config)) == ["enc", "mid", "dec"]
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("grid.weights", [1]),
+        ("grid.weights", [-0.5, 0, 100]),
+        ("grid.diagonal", []),
+        ("finetune.lr", 1),
+        ("finetune.dropout", 0),
+        ("finetune.micro_batch", 64),
+        ("base.training.lr_rampup_kimg", 0),
+        ("base.training.ema_rampup_ratio", 0.05),
+        ("heldout.first_seed", 2000),
+        ("replicas", 3),
+        ("run.device", "cuda"),
+    ],
+)
+def test_sound_changes(config, schema, key, value):
+    config["search"] = {"images": 2000, "first_seed": 0}
+    config["finetune"]["batch"] = 256
+    change(config, key, value)
+    check_config(config, schema)
+
+
+TYPES = [
+    ("replicas", "2", "must be a whole number; write 2"),
+    ("replicas", 2.0, "must be a whole number"),
+    ("replicas", True, "must be a whole number"),
+    ("replicas", None, "must be a whole number"),
+    ("finetune.lr", "2e-4", "'2e-4' must be a finite number; write 0.0002"),
+    ("finetune.lr", "high", "'high' must be a finite number"),
+    ("finetune.lr", "line\nbreak", "must be a finite number"),
+    ("finetune.lr", float("nan"), "nan must be a finite number"),
+    ("base.training.kimg", float("inf"), "inf must be a finite number"),
+    ("base.training.kimg", "inf", "must be a finite number"),
+    ("base.training.dropout", False, "must be a finite number"),
+    ("experiment", 7, "7 must be a text"),
+    ("grid", [0.5, 1.0], "must be a section of keys"),
+    ("run", None, "must be a section of keys"),
+    ("grid.weights", 0.5, "must be a list"),
+    ("grid.weights.1", "0.75", "must be a finite number; write 0.75"),
+    ("base.architecture.channel_mult.0", 1.5, "must be a whole number"),
+]
+KEYS = [
+    ("finetun", {}, "unknown key; did you mean finetune?"),
+    ("finetune.learning_rate", 1e-4, "unknown key; known here: "),
+    ("sampler.step", 18, "unknown key; did you mean steps?"),
+    ("blocks.1.patern", "x", "unknown key; did you mean pattern?"),
+    ("base.architecture.dropout", 0.1, "unknown key"),
+    ("toy.diffusion.sampler.step", 20, "unknown key; did you mean steps?"),
+    ("toy.autoregressive.sampler.steps", 20, "unknown key"),
+    ("sampler", MISSING, "missing"),
+    ("finetune.lr", MISSING, "missing"),
+    ("blocks.2.pattern", MISSING, "missing"),
+]
+RANGES = [
+    ("experiment", "../outside", "must match the regular expression"),
+    ("data.source", 10, "must be a text"),
+    ("data.mirrors", ["a.zip"], "must be a section of keys"),
+    ("data.mirrors", [{"location": "a.zip", "sha": "0"}], "unknown key; did you mean sha256?"),
+    ("base.architecture.model_type", "VisionTransformer", "must be one of SongUNet, DhariwalUNet"),
+    ("base.architecture.label_dim", -1, "-1 must be at least 0"),
+    ("base.architecture.channel_mult", [], "must hold at least 1 value"),
+    ("base.training.batch", 0, "0 must be at least 1"),
+    ("base.training.lr", 0, "0 must be above 0"),
+    ("base.training.ema_rampup_ratio", 0.0, "must be above 0"),
+    ("synthetic.images", -5, "-5 must be at least 6"),
+    ("synthetic.first_seed", -1, "-1 must be at least 0"),
+    ("finetune.seed", 2**32, "4294967296 must be at most 4294967295"),
+    ("finetune.dropout", 1, "1 must be below 1"),
+    ("finetune.snapshots_kimg", [], "must hold at least 1 value"),
+    ("finetune.snapshots_kimg.0", 0, "0 must be at least 1"),
+    ("finetune.ema_halflife_kimg", -1, "-1 must be at least 0"),
+    ("blocks", [], "must hold at least 1 value"),
+    ("blocks", "thirds", "must be one of enc-mid-dec"),
+    ("base.sha256", "6D958", "must match the regular expression"),
+    ("blocks.0.name", "enc_1", "'enc_1' must match the regular expression"),
+    ("grid.weights", [], "[] must hold at least 1 value"),
+    ("grid.weights", [0.5, 0.75, 0.5], "must not repeat a value"),
+    ("grid.weights", [1, 1.0], "must not repeat a value"),
+    ("grid.weights", [101], "101 must be at most 100"),
+    ("grid.diagonal", [0, -1, 0.0], "must not repeat a value"),
+    ("sampler.steps", 1, "1 must be at least 2"),
+    ("sampler.rho", -7, "-7 must be above 0"),
+    ("intervals.seed_blocks", 1, "1 must be at least 2"),
+    ("features.extractor", "inception-v3", "must be one of digits, inception, inception-clean"),
+    ("replicas", 0, "0 must be at least 1"),
+    ("run.job_threads", 0, "0 must be at least 1"),
+    ("run.checkpoint_minutes", -1, "-1 must be at least 0"),
+    ("run.device", "cuda:1", "must be one of auto, cpu, cuda"),
+    ("toy.seeds", 0, "0 must be at least 1"),
+    ("toy.diffusion.sampler.eta", 1.5, "1.5 must be at most 1"),
+    ("toy.layerwise.bounds", [-2, 0, 2], "must hold at most 2 values"),
+    ("toy.layerwise.deltas", [], "must hold at least 1 value"),
+    ("run.precision", "double", "must be one of auto, float32, bfloat16, float16"),
+]
+
+
+@pytest.mark.parametrize(("key", "value", "words"), TYPES + KEYS + RANGES)
+def test_faults_of_one_key(config, schema, refuses, key, value, words):
+    change(config, key, value)
+    shown = key.rpartition(".")[0] if key.split(".")[-1].isdigit() else key
+    with refuses("config: ", shown, words):
+        check_config(config, schema)
+
+
+@pytest.mark.parametrize(
+    ("changes", "key", "words"),
+    [
+        ({"blocks.1.name": "enc"}, "blocks", "repeat"),
+        ({"finetune.snapshots_kimg": [25, 12]}, "finetune.snapshots_kimg", "[25, 12] is not rising"),
+        ({"finetune.snapshots_kimg": [12, 12, 25]}, "finetune.snapshots_kimg", "is not rising"),
+        ({"sampler.sigma_min": 80}, "sampler.sigma_min", "not below sampler.sigma_max, 80"),
+        ({"sampler.sigma_max": 0.001}, "sampler.sigma_min", "not below sampler.sigma_max, 0.001"),
+        ({"base.checkpoint": "A.pkl"}, "base.checkpoint", "both are given; set one to null"),
+        ({"base.training": None}, "base.checkpoint", "both are null; set one"),
+        ({"base.architecture": None}, "base.architecture", "base.training needs it"),
+        ({"base.training.micro_batch": 100}, "base.training.micro_batch", "100 does not divide"),
+        ({"run.training_processes": 2}, "base.training.micro_batch", "256 makes 1 micro-batches"),
+        ({"finetune.augment": 0.12}, "finetune.augment", "0.12 needs base.architecture.augment_dim: 9"),
+        ({"finetune.micro_batch": 512}, "finetune.micro_batch", "512 does not divide finetune.batch, 256"),
+        ({"heldout.first_seed": 999}, "heldout.first_seed", "999–5998 overlap the search seeds 0–999"),
+        ({"heldout.first_seed": 0}, "heldout.first_seed", "overlap"),
+        ({"search.first_seed": 54_999}, "heldout.first_seed", "overlap"),
+        ({"search.first_seed": 50_100}, "heldout.first_seed", "overlap"),
+        ({"intervals.seed_blocks": 30}, "search.images", "1000 does not split into intervals.seed_blocks = 30"),
+        ({"heldout.images": 5001}, "heldout.images", "5001 does not split"),
+        ({"replicas": 2, "replica_stride": 50_000}, "replica_stride", "50000 is below the highest seed, 100999"),
+        # Torch's generator on a CPU takes 32 bits of a seed: 2³² is seed 0 again.
+        ({"heldout.first_seed": 2**32 - 1}, "heldout", "4294967295"),
+        ({"replicas": 2, "replica_stride": 2**32}, "replica_stride", "4294967295"),
+        ({"experiment": "toy"}, "experiment", "choose another name"),
+        ({"toy.diffusion.sweep.first": 2}, "toy.diffusion.sweep.first", "2 is not below last, 2"),
+        ({"toy.layerwise.scale": 1.2}, "toy.layerwise.scale", "1.2 is not in toy.diffusion.self_training.scales"),
+        ({"toy.layerwise.epochs": 100}, "toy.layerwise.epochs", "100 is not in"),
+        ({"toy.layerwise.bounds": [2, -2]}, "toy.layerwise.bounds", "2 is not below -2"),
+        # Precision and recall look at five neighbours of each image.
+        ({"metrics.neighbours": 900}, "metrics.neighbours", "900 is not below the 900 search images"),
+        ({"search.images": 4, "intervals.seed_blocks": 2}, "search.images", "4"),
+    ],
+)
+def test_faults_between_keys(config, schema, refuses, changes, key, words):
+    config["search"] = {"images": 1000, "first_seed": 0}
+    config["heldout"] = {"images": 5000, "first_seed": 50_000}
+    config["synthetic"] = {"images": 1000, "first_seed": 100_000}
+    config["finetune"]["batch"] = config["base"]["training"]["batch"] = 256
+    config["intervals"]["seed_blocks"] = 10
+    check_config(config, schema)
+    for path, value in changes.items():
+        change(config, path, value)
+    with refuses(f"config: {key}", words):
+        check_config(config, schema)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        ("blocks.0.pattern", "encoder", "matches no block"),
+        ("blocks.0.pattern", "enc", "matches the blocks enc, mid"),
+        ("blocks.1.pattern", "{lowest}_|map_|nothing", None),
+        ("blocks.1.pattern", "{lowest}_|map_|(", "blocks"),
+        ("blocks.1.name", "bottom", None),
+        ("base.architecture.model_type", "DhariwalUNet", None),
+        ("base.architecture.encoder_type", "residual", None),
+        ("base.architecture.img_resolution", 9, "architecture.img_resolution: 9 cannot be halved"),
+        ("base.architecture.channel_mult", [1, 1, 1, 1, 1], "architecture.img_resolution: 8 cannot be halved"),
+        ("base.architecture.model_channels", 3, "make model_channels a multiple"),
+    ],
+)
+def test_network(config, refuses, key, value, words):
+    change(config, key, value)
+    if words is None:
+        check_network(config)
+    else:
+        with refuses(words):
+            check_network(config)
+
+
+@pytest.mark.parametrize("architecture", [None, "as in the file"])
+def test_a_checkpoint_instead_of_training(config, schema, refuses, architecture):
+    """Its architecture is known only after the import, unless the config says it too."""
+    config["base"] |= {"checkpoint": "https://example.org/network.pkl", "training": None}
+    config["blocks"] = [{"name": "all", "pattern": "nowhere"}]
+    if architecture is None:
+        config["base"]["architecture"] = None
+        check_config(config, schema)
+        check_network(config)
+    else:
+        check_config(config, schema)
+        with refuses("matches no block"):
+            check_network(config)
+
+
+def test_a_block_without_parameters(config, refuses):
+    config["blocks"] = [*LISTED, {"name": "tail", "pattern": "tail"}]
+    with refuses("blocks.tail", "'tail' matches no parameter"):
+        check_network(config)
+
+
+def test_the_gaussian_studies_have_the_numbers_of_the_papers(config):
+    """Neon's appendix, Adaptive Neon's section 4.1, and their notebooks."""
+    toy = config["toy"]
+    diffusion, autoregressive = toy["diffusion"], toy["autoregressive"]
+    assert (diffusion["data"], diffusion["epochs"], diffusion["lr"]) == (1000, 10_000, 1e-4)
+    assert diffusion["sampler"]["steps"] == 20
+    assert diffusion["self_training"] == {"data": 1000, "scales": [0.9, 1.1], "epochs": [50, 250], "lr": 1e-5}
+    assert (autoregressive["data"], autoregressive["epochs"], autoregressive["lr"]) == (100, 1000, 5e-4)
+    assert autoregressive["self_training"] == {
+        "data": 100_000, "scales": [0.5, 1.6], "epochs": [50, 250], "lr": 1e-4,
+    }  # fmt: skip
+    ranges = {
+        (family, part): tuple(toy[family][part][key] for key in ("first", "last", "count"))
+        for family in ("diffusion", "autoregressive")
+        for part in ("sweep", "alignment")
+    }
+    assert ranges == {
+        ("diffusion", "sweep"): (-2, 2, 101),
+        ("diffusion", "alignment"): (0.8, 1.2, 46),
+        ("autoregressive", "sweep"): (-1, 1, 41),
+        ("autoregressive", "alignment"): (0.6, 1.4, 41),
+    }
+    assert toy["layerwise"]["deltas"] == [0.05, 0.1, 0.2, 0.4, 0.6, 1.0, 1.5, 1.72]
+    assert (toy["layerwise"]["samples"], toy["verification"]) == (10_000, 1_000_000)
+    assert toy["seeds"] >= 10

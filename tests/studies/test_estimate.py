@@ -1,0 +1,141 @@
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from adaptive_neon.families.networks.unet import build
+from adaptive_neon.studies.estimate import (
+    START_UP,
+    architecture_of,
+    estimate_lines,
+    estimates,
+    measured_rates,
+    network_flop,
+    rules_of,
+)
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_flop_of_a_network_are_those_of_its_layers(tiny):
+    """On one level each convolution computes 2·k²·in·out at every pixel, each linear layer 2·in·out once.
+
+    EDM's decoder begins with an attention: two products of pixels × channels with channels × pixels.
+    """
+    architecture = tiny | {"channel_mult": [1]}
+    pixels = architecture["img_resolution"] ** 2
+    flop = 2 * 2 * architecture["model_channels"] * pixels**2
+    for name, parameter in build(architecture).named_parameters():
+        if name.endswith("weight") and parameter.ndim > 1:
+            flop += 2 * parameter.numel() * (pixels if parameter.ndim == 4 else 1)
+    assert network_flop(architecture) == flop
+
+
+@pytest.fixture
+def study(config):
+    """Three blocks, two weights: 8 points in 3 cells, and on the diagonal the cells of −1 and 0."""
+    config["grid"] = {"weights": [0.5, 1.0], "diagonal": [-1, 0]}
+    config["finetune"]["snapshots_kimg"] = [10, 30]
+    config["base"]["training"]["kimg"] = 100
+    config["synthetic"]["images"] = 1000
+    config["search"] = {"images": 2000, "first_seed": 0}
+    config["heldout"] = {"images": 5000, "first_seed": 5000}
+    config["sampler"]["steps"] = 18
+    config["replicas"] = 2
+    return config
+
+
+def by_name(rules):
+    return {rule.name: (rule.jobs, rule.work) for rule in rules}
+
+
+def test_what_the_rules_have_to_do(study):
+    found = by_name(rules_of(study, 1e6))
+    cells = 2 * (2 * 4 + 1)  # replicas · (snapshots · (3 cells and that of −1) and the base model's, once)
+    winners = 2 * (2 * 3 + 1)
+    images = 2 * (2 * 9 + 1) * 2000 + winners * 5000
+    assert found == {
+        "base": (1, 100_000),
+        "synthetic": (2, 2000),
+        "finetune": (4, 60_000),
+        "merge": (cells + winners, 0),
+        "generate": (cells + winners, images),
+        "measure": (cells + winners, images),
+    }
+
+
+def test_shards_are_jobs_of_their_own(study):
+    whole = by_name(rules_of(study, 1e6))
+    study["run"] |= {"shards": 4, "sampling_batch": 500}
+    found = by_name(rules_of(study, 1e6))
+    assert found["shard"] == (4 * whole["generate"][0], whole["generate"][1])
+    assert found["generate"] == (whole["generate"][0], 0)
+
+
+def test_an_imported_model_is_not_trained_and_has_its_own_architecture(study, tmp_path):
+    study["base"] = {"checkpoint": "https://example.org/edm-ffhq-64x64-uncond-vp.pkl", "architecture": None}
+    study["base"]["training"] = None
+    assert by_name(rules_of(study, 1e6))["base"] == (1, 0)
+    assert architecture_of(study, tmp_path)["channel_mult"] == [1, 2, 2, 2]
+
+
+def test_hours_follow_from_flop(study):
+    found = {e.rule.name: e for e in estimates(rules_of(study, 2e9), {}, 1e12)}
+    # 35 evaluations of 2 GFLOP an image: 1e12 / 7e10 images a second; a training image costs three.
+    assert found["synthetic"].rate == pytest.approx(1e12 / 7e10)
+    assert found["synthetic"].hours == pytest.approx((2000 * 7e10 / 1e12 + 2 * START_UP) / 3600)
+    assert found["finetune"].hours == pytest.approx((60_000 * 6e9 / 1e12 + 4 * START_UP) / 3600)
+    assert found["merge"].rate is None
+
+
+def benchmark(results, name, seconds):
+    path = results / "benchmarks" / f"{name}.tsv"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"s\th:m:s\n{seconds}\t0:00:01\n")
+
+
+def test_measured_rates(study, tmp_path):
+    benchmark(tmp_path, "base", 50)
+    benchmark(tmp_path, "replica-1/synthetic", 20)
+    benchmark(tmp_path, "replica-0/finetune-10", 4)
+    benchmark(tmp_path, "replica-0/finetune-30", 6)
+    benchmark(tmp_path, "replica-0/grid-10/0.5_1.0-generate", 30)  # 6 points
+    benchmark(tmp_path, "replica-0/heldout-10/enc~0.5_mid~0.5_dec~0.5-generate", 4)
+    benchmark(tmp_path, "replica-0/select-10", 1)
+    rates = measured_rates(study, tmp_path)
+    assert rates == {"base": 2000, "synthetic": 50, "finetune": 3000, "generate": 17_000 / 34}
+    found = {e.rule.name: e for e in estimates(rules_of(study, 2e9), rates, 1e12)}
+    assert found["finetune"].hours == pytest.approx(60_000 / 3000 / 3600)
+    assert found["finetune"].measured
+    assert not found["measure"].measured
+
+
+def test_measured_shards(study, tmp_path):
+    study["run"] |= {"shards": 4, "sampling_batch": 500}
+    for shard in range(4):
+        benchmark(tmp_path, f"replica-0/grid-10/0.5-shard-{shard}", 5)
+    benchmark(tmp_path, "replica-0/grid-10/0.5-generate", 1)
+    assert measured_rates(study, tmp_path) == {"shard": 2000 / 20}
+
+
+def test_the_table_adds_up(study):
+    found = estimates(rules_of(study, 2e9), {}, 1e12)
+    header, *lines, last = (re.split(r"  +", line.strip()) for line in estimate_lines(found, "A100"))
+    assert header == ["rule", "jobs", "images", "images/s", "GPU-hours", "core-hours"]
+    assert [line[0] for line in lines] == [e.rule.name for e in found]
+    assert int(last[1]) == sum(e.rule.jobs for e in found)
+    assert float(last[-2]) == pytest.approx(sum(e.hours for e in found if e.rule.gpu), abs=0.01)
+    assert float(last[-1]) == pytest.approx(sum(e.hours * e.rule.cores for e in found), abs=0.01)
+
+
+def test_the_command(tmp_path):
+    overlay = tmp_path / "overlay.yaml"
+    overlay.write_text("experiment: other\nreplicas: 3\n")
+    command = [sys.executable, "-m", "adaptive_neon.commands.cli", "estimate", ROOT / "config.yaml", overlay]
+    shown = subprocess.run([*command, "--device", "H100"], capture_output=True, text=True, check=True).stdout
+    assert "(H100): a job is taken to sustain 1e+14 FLOP/s" in shown
+    overlay.write_text("replica: 3\n")
+    refused = subprocess.run(command, capture_output=True, text=True)
+    assert refused.returncode == 1
+    assert refused.stderr == "adaptive-neon: config: replica: unknown key; did you mean replicas?\n"

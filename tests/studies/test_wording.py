@@ -1,0 +1,112 @@
+import pytest
+from adaptive_neon.studies.wording import (
+    METRICS_HEADER,
+    REPLICAS_HEADER,
+    TABLE_HEADER,
+    answer,
+    headline,
+    markdown_table,
+    metrics_rows,
+    replicas_rows,
+    table_rows,
+    terminal_lines,
+    weights_text,
+)
+from study_entries import DIVERGED, entry, metrics, study
+
+
+@pytest.mark.parametrize(
+    ("point", "text"),
+    [
+        ({"enc": 0.75, "mid": 0.75, "dec": 0.75}, "0.75"),
+        ({"all": 1.0}, "1"),
+        ({"enc": 0.5, "mid": -0.25, "dec": 1.0}, "enc 0.5, mid -0.25, dec 1"),
+    ],
+)
+def test_weights(point, text):
+    assert weights_text(point) == text
+
+
+def test_table():
+    rows = table_rows(study(entry(12), entry(25, blockwise=DIVERGED), entry(50, **{"global": DIVERGED})))
+    single = ["0.75", "3.000", "2.900 [1.629, 4.171]"]
+    blockwise = ["enc 1.25, dec 0.5", "2.500", "2.450 [1.179, 3.721]"]
+    gone = ["diverged", "diverged"]
+    assert rows == [
+        ["12", *single, *blockwise, "0.450 [0.450, 0.450]", "better"],
+        ["25", *single, blockwise[0], *gone, "diverged", "not distinguishable"],
+        ["50", single[0], *gone, *blockwise, "diverged", "not distinguishable"],
+    ]
+    assert {len(row) for row in rows} == {len(TABLE_HEADER)}
+
+
+def test_table_of_all_metrics():
+    found = entry(collapsed=DIVERGED)
+    rows = metrics_rows(study(found), found)
+    assert rows[1] == ["collapsed"] + ["diverged"] * 6
+    half = "0.500 [0.500, 0.500]"
+    assert rows[2] == ["best single w", "2.900 [1.629, 4.171]", "0.25 ± 0.5", half, half, half, half]
+    assert {len(row) for row in rows} == {len(METRICS_HEADER)}
+
+
+def test_table_of_the_replicas():
+    rows = replicas_rows(study(entry(), replicas=[[entry(blockwise=metrics(3.5, (3.65, 3.45)))]]))
+    assert {len(row) for row in rows} == {len(REPLICAS_HEADER)}
+    gain = next(row for row in rows if row[1] == "FID single − per block")
+    over = "[-6.403, 6.303]"  # −0.05 ± 0.5·12.706
+    assert gain == ["12", gain[1], "-0.050", "[-0.050, -0.050]", over, "replicas", "1 of 2", "not distinguishable"]
+    assert [row[1] for row in rows if row[1].startswith("w")] == [
+        "w, best single w", "w of enc, best per block", "w of dec, best per block",
+    ]  # fmt: skip
+
+
+def test_markdown():
+    assert markdown_table(["w", "FID"], [["0.5", "2.0"], ["1", "3.0"]]) == (
+        "| w | FID |\n| --- | --- |\n| 0.5 | 2.0 |\n| 1 | 3.0 |\n"
+    )
+
+
+def test_the_answer_of_one_replica():
+    """The fall is 1.1 and the gain 0.45, neither with any error."""
+    assert answer(study(entry(25))) == [
+        "After 25 kimg of self-training, the weight 0.75 for the whole network lowered the FID: 4.000 for the "
+        "base model, 2.900 for the merged one, a change of -28% (fall 1.100 [1.100, 1.100], 95 % over the "
+        "seeds of the images, of one self-training).",
+        "A weight for each block (enc 1.25, dec 0.5) is better than the best single one: gain in FID 0.450 "
+        "[0.450, 0.450], 95 % over the seeds of the images, of one self-training.",
+    ]
+
+
+def test_the_answer_of_several_replicas_rests_on_all():
+    first, second = answer(study(entry(), replicas=[[entry(blockwise=metrics(3.5, (3.65, 3.45)))]]))
+    assert "(mean w = 0.75) lowered the FID: 4.000" in first
+    assert "95 % over 2 self-trainings" in first
+    assert "(mean w = enc 1.25, dec 0.5) is not distinguishable from the best single one" in second
+    assert "-0.050 [-6.403, 6.303], 95 % over 2 self-trainings, and the blocks won in 1 of 2." in second
+
+
+def test_the_snapshot_to_speak_of_is_the_best_by_its_single_weight():
+    """So that the choice doesn't favour the blocks."""
+    worse = entry(12, **{"global": metrics(3.3, (3.4, 3.2)), "blockwise": metrics(1.0, (1.1, 0.9))})
+    assert headline(study(worse, entry(25)))["kimg"] == 25
+    assert headline(study(entry(12, **{"global": DIVERGED}), entry(25)))["kimg"] == 25
+    assert headline(study(entry(12, **{"global": DIVERGED}))) is None
+
+
+def test_terminal_lines():
+    lines = terminal_lines(study(entry(25)))
+    assert lines[:4] == [
+        "digits: FID (digits features) on 5000 held-out images, 25 kimg of self-training",
+        "  base θ_r        4.000, collapsed θ_s 6.000",
+        "  best single w   3.000 (-25% against base) at w = 0.75",
+        "  best per block  2.500 (-38% against base) at w = enc 1.25, dec 0.5",
+    ]
+    assert lines[4:] == answer(study(entry(25)))
+
+
+@pytest.mark.parametrize("role", ["base", "collapsed", "blockwise", "global"])
+@pytest.mark.parametrize("others", [(), (entry(),)])
+def test_diverged_models_are_named(role, others):
+    summary = study(entry(**{role: DIVERGED}), replicas=[[other] for other in others])
+    texts = terminal_lines(summary), table_rows(summary), metrics_rows(summary, summary["snapshots"][0])
+    assert "diverged" in str(texts)
