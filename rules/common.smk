@@ -4,14 +4,7 @@ import os
 import sys
 from pathlib import Path
 
-import yaml
-
-from adaptive_neon.studies.config import (
-    block_patterns,
-    check_config,
-    check_network,
-    read_scalars,
-)
+from adaptive_neon.studies.config import block_patterns, check_network, read_config
 from adaptive_neon.errors import InputError
 from adaptive_neon.merging.grid import cell_name, point_name
 from adaptive_neon.data.images import shards_of
@@ -19,10 +12,15 @@ from adaptive_neon.jobs.job import tie_jobs_to_workflow
 from adaptive_neon.jobs.lock import lock_results
 from adaptive_neon.studies.plan import BASE_KIMG, Study
 
-config.update(read_scalars(config))
 try:
-    with open(workflow.source_path("../schemas/config.schema.yaml")) as schema:
-        check_config(config, yaml.safe_load(schema))
+    # Snakemake lays files over each other too, but keeps the last of two equal keys and the keys of another family.
+    checked = read_config(
+        Path(workflow.source_path("../schemas/config.schema.yaml")),
+        [*filter(Path.exists, [Path("config.yaml")]), *workflow.overwrite_configfiles],
+        workflow.config_settings.config,
+    )
+    config.clear()
+    config.update(checked)
     if workflow.is_main_process:  # the processes of its jobs need not wait for torch
         check_network(config)
     tie_jobs_to_workflow(workflow.is_main_process)

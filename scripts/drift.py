@@ -8,7 +8,7 @@ from adaptive_neon.merging.drift import describe
 
 with job(snakemake.log[0], snakemake.threads):
     base = read_checkpoint(snakemake.input.base)
-    block_of = assign_blocks(base.tensors, snakemake.params.blocks)
+    block_of = assign_blocks(base.weights, snakemake.params.blocks)
     snapshots = {
         kimg: read_checkpoint(path).tensors
         for kimg, path in zip(snakemake.params.snapshots, snakemake.input.tuned, strict=True)

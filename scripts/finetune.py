@@ -1,8 +1,9 @@
 """Train θ_r on its own images, from the previous snapshot to this one; θ_s is the moving average."""
 
 from adaptive_neon.data.images import read_images
+from adaptive_neon.families import family_of
 from adaptive_neon.families.checkpoints import read_checkpoint, write_checkpoint
-from adaptive_neon.families.networks.unet import arrays, load
+from adaptive_neon.families.loading import arrays, load
 from adaptive_neon.jobs.device import pick_precision
 from adaptive_neon.jobs.job import job, progress_bar
 from adaptive_neon.jobs.rolling import RollingCheckpoint, fingerprint
@@ -16,9 +17,9 @@ with job(snakemake.log[0], snakemake.threads), process_group(run["device"]) as d
     images, labels = read_images(snakemake.input.images, "images")
     until = int(snakemake.wildcards.kimg) * 1000
 
-    settings = TrainingSettings(**params.training | {"seed": params.seed})
-    network = load(base.tensors, base.architecture | {"dropout": settings.dropout}).to(device)
-    training = Training(network, settings)
+    settings = TrainingSettings.from_section(params.training | {"seed": params.seed})
+    network = load(base, settings.family).to(device)
+    training = Training(network, settings, family_of(base.architecture).loss)
     if snakemake.input.state:
         training.load_state_dict(read_state(snakemake.input.state))
         training.losses.clear()

@@ -1,8 +1,11 @@
 """Sample images from one or several models, the same seeds for each; or join what other jobs sampled."""
 
+from functools import partial
+
 from adaptive_neon.data.images import join_images, write_images
+from adaptive_neon.families import family_of
 from adaptive_neon.families.checkpoints import read_checkpoint
-from adaptive_neon.families.networks.unet import load
+from adaptive_neon.families.loading import load
 from adaptive_neon.families.sampling import sample_models
 from adaptive_neon.jobs.device import pick_device, pick_precision
 from adaptive_neon.jobs.job import job, progress_bar
@@ -14,9 +17,11 @@ def sample():
     device = pick_device(run["device"])
     first, count = params.seeds
 
+    family = family_of(snakemake.config["base"]["architecture"])
+    draw = partial(family.draw, sampler=params.sampler, dtype=pick_precision(run["precision"], device))
+
     def load_network(name):
-        checkpoint = read_checkpoint(params.models[name])
-        return load(checkpoint.tensors, checkpoint.architecture).to(device)
+        return load(read_checkpoint(params.models[name])).to(device)
 
     files = params.models.values()
     rolling = RollingCheckpoint(
@@ -27,13 +32,12 @@ def sample():
     with progress_bar(count * len(files)) as bar:
         images, classes = sample_models(
             load_network,
+            draw,
             list(params.models),
             range(first, first + count),
-            params.sampler,
             run["sampling_batch"],
             rolling,
             bar.update,
-            pick_precision(run["precision"], device),
         )
     write_images(snakemake.output[0], images, classes)
     rolling.clear()

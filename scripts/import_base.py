@@ -2,7 +2,7 @@
 
 from adaptive_neon.data.downloads import Source, fetch
 from adaptive_neon.families.checkpoints import read_model, write_checkpoint
-from adaptive_neon.families.networks.unet import arrays, load, require_architecture
+from adaptive_neon.families.loading import arrays, load, require_architecture
 from adaptive_neon.jobs.job import job
 
 with job(snakemake.log[0], snakemake.threads):
@@ -10,6 +10,6 @@ with job(snakemake.log[0], snakemake.threads):
     path = fetch([Source(params.source, params.sha256)], snakemake.config["run"]["cache"])
     checkpoint = read_model(path)
     require_architecture(params.architecture or {}, checkpoint.architecture)
-    network = load(checkpoint.tensors, checkpoint.architecture)
+    network = load(checkpoint)
     write_checkpoint(snakemake.output[0], arrays(network), checkpoint.architecture, **checkpoint.metadata)
     print(f"{path}: {sum(parameter.numel() for parameter in network.parameters()):,} parameters")

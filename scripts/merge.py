@@ -11,7 +11,7 @@ from adaptive_neon.merging.grid import parse_point
 with job(snakemake.log[0], snakemake.threads):
     base = read_checkpoint(snakemake.input.base)
     tuned = read_checkpoint(snakemake.input.tuned)
-    block_of = assign_blocks(base.tensors, snakemake.params.blocks)
+    block_of = assign_blocks(base.weights, snakemake.params.blocks)
     for name in snakemake.params.points:
         tensors = merge(base.tensors, tuned.tensors, parse_point(name), block_of)
         path = Path(snakemake.output[0]) / f"{name}.safetensors"

@@ -8,6 +8,6 @@ from adaptive_neon.merging.drift import randomise
 with job(snakemake.log[0], snakemake.threads):
     base, tuned = (read_checkpoint(path) for path in (snakemake.input.base, snakemake.input.tuned))
     params = snakemake.params
-    block_of = assign_blocks(base.tensors, params.blocks)
+    block_of = assign_blocks(base.weights, params.blocks)
     tensors = randomise(base.tensors, tuned.tensors, block_of, params.seed)
     write_checkpoint(snakemake.output[0], tensors, base.architecture)

@@ -70,7 +70,7 @@ def tiny():
 def make_network(tiny):
     """Builds a tiny network; every parameter is random, since those that start at zero would hide mistakes."""
     import torch
-    from adaptive_neon.families.networks.unet import build
+    from adaptive_neon.families.edm.family import build
 
     def make(seed=0, **changes):
         torch.manual_seed(seed)

@@ -11,8 +11,8 @@ import torch
 from adaptive_neon.commands.cli import main
 from adaptive_neon.data.datasets import read_dataset, write_dataset
 from adaptive_neon.families.checkpoints import read_checkpoint, write_checkpoint
-from adaptive_neon.families.networks.unet import arrays, build
-from adaptive_neon.families.sampling import sample_batch
+from adaptive_neon.families.edm.family import build, draw
+from adaptive_neon.families.loading import arguments, arrays
 from persistent import write_network_pickle
 
 SAMPLER = {"steps": 3, "sigma_min": 0.002, "sigma_max": 80, "rho": 7}
@@ -95,7 +95,7 @@ def test_a_reader_that_has_seen_enough_is_no_error(models):
 def test_merge(models, tiny, weights, expected, tuned):
     main(["merge", "--base", "A.pkl", "--tuned", tuned, f"--weights={weights}", "-o", "C.safetensors"])
     merged = read_checkpoint("C.safetensors")
-    assert merged.architecture == tiny
+    assert merged.architecture == {"family": "edm"} | tiny
     assert merged.metadata["weights"] == "_".join(f"{block}~{float(w)}" for block, w in expected.items())
     theta_r, theta_s = models
     for name, theta in merged.tensors.items():
@@ -174,15 +174,23 @@ def test_inspect_one(models, capsys):
 
 @pytest.mark.parametrize("output", ["images", "images.zip", "images.npz"])
 def test_sample(models, make_network, output):
-    main(["sample", "A.pkl", "--seeds", "7,100-102", "--steps", "3", "--batch", "3", "-o", output])
-    expected, classes = sample_batch(make_network(0).eval(), [7, 100, 101, 102], SAMPLER)
+    main(["sample", "A.pkl", "--seeds", "7,100-102", "--sampler", "steps=3", "--batch", "3", "-o", output])
+    expected, classes = draw(make_network(0).eval(), [7, 100, 101, 102], SAMPLER)
     images, labels = read_dataset(output)
     assert np.abs(images.astype(int) - expected.numpy()).max() <= 1  # convolutions may round otherwise in a batch
     np.testing.assert_array_equal(labels, classes)
 
 
+def test_sample_draws_one_class(models, make_network):
+    main(["sample", "A.pkl", "--seeds", "7-9", "--class", "4", "--sampler", "steps=3", "-o", "images.npz"])
+    images, labels = read_dataset("images.npz")
+    expected, _ = draw(make_network(0).eval(), [7, 8, 9], SAMPLER, [4, 4, 4])
+    assert np.abs(images.astype(int) - expected.numpy()).max() <= 1
+    assert labels.tolist() == [4, 4, 4]
+
+
 def test_sample_names_the_files_by_their_seeds(models, tmp_path):
-    main(["sample", "A.pkl", "--seeds", "7,12-13", "--steps", "2", "-o", "images"])
+    main(["sample", "A.pkl", "--seeds", "7,12-13", "--sampler", "steps=2", "-o", "images"])
     assert sorted(path.name for path in (tmp_path / "images").iterdir()) == [
         *("000007.png", "000012.png", "000013.png"),
         "dataset.json",
@@ -196,8 +204,9 @@ def test_sample_names_the_files_by_their_seeds(models, tmp_path):
         (["A.pkl", "-o", "images", "--seeds", "ten"], "--seeds: 'ten' is no list of seeds"),
         (["A.pkl", "-o", "images", "--seeds", "9-3"], "is empty"),
         (["A.pkl", "-o", "images", "--seeds", "3,1-5"], "repeats a seed"),
-        (["A.pkl", "-o", "images", "--steps", "1"], "--steps must be at least 2"),
-        (["nan.safetensors", "-o", "images", "--steps", "2", "--seeds", "0"], "the model has diverged"),
+        (["A.pkl", "-o", "images", "--sampler", "steps=1"], "--sampler: steps: 1 must be at least 2"),
+        (["A.pkl", "-o", "images", "--class", "10"], "--class: 10, but the model has 10 classes"),
+        (["nan.safetensors", "-o", "images", "--sampler", "steps=2", "--seeds", "0"], "the model has diverged"),
     ],
 )
 def test_sample_refuses(models, tiny, fails, arguments, words, tmp_path):
@@ -220,7 +229,7 @@ def test_export_to_a_state_dict(models, tiny):
 def test_export_to_safetensors(models, tiny):
     main(["export", "A.pkl", "-o", "C.safetensors"])
     exported = read_checkpoint("C.safetensors")
-    assert exported.architecture == tiny
+    assert exported.architecture == {"family": "edm"} | tiny
     assert exported.metadata["source"] == "A.pkl"
     for name, array in models[0].items():
         np.testing.assert_array_equal(exported.tensors[name], array)
@@ -258,7 +267,7 @@ def test_from_upstreams_pickle_back_into_upstreams_class(edm, tmp_path, monkeypa
 
     main(["merge", "--base", "network.pkl", "--tuned", "network.pkl", "--weights", "0", "-o", "C.safetensors"])
     main(["export", "C.safetensors", "-o", "C.pt"])
-    again = networks.EDMPrecond(**read_checkpoint("C.safetensors").architecture).eval()
+    again = networks.EDMPrecond(**arguments(read_checkpoint("C.safetensors").architecture)).eval()
     again.load_state_dict(torch.load("C.pt", weights_only=True))
     x, sigma = torch.randn(2, 3, 16, 16), torch.tensor([0.5, 5.0])
     labels = torch.eye(10)[:2] if architecture["label_dim"] else None

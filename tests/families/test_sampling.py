@@ -1,12 +1,17 @@
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
-from adaptive_neon.families.edm.diffusion import heun, noise_levels, seeded_noise, to_uint8
-from adaptive_neon.families.sampling import sample_batch, sample_models
+from adaptive_neon.families.edm.diffusion import heun, noise_levels
+from adaptive_neon.families.edm.family import draw
+from adaptive_neon.families.pixels import to_uint8
+from adaptive_neon.families.sampling import sample_models, seeded_noise
 from adaptive_neon.jobs.rolling import RollingCheckpoint
 
 SAMPLER = {"steps": 3, "sigma_min": 0.002, "sigma_max": 80, "rho": 7}
 SEEDS = range(1000, 1010)
+DRAW = partial(draw, sampler=SAMPLER)
 
 
 @pytest.fixture
@@ -20,7 +25,7 @@ def sample(make_network, tmp_path):
 
     def run(networks, seeds=SEEDS, batch=4):
         rolling = RollingCheckpoint(tmp_path / "never.npz", "", minutes=1e9)
-        return sample_models(networks.__getitem__, list(networks), seeds, SAMPLER, batch, rolling)
+        return sample_models(networks.__getitem__, DRAW, list(networks), seeds, batch, rolling)
 
     return run
 
@@ -75,7 +80,7 @@ def test_images_follow_the_order_of_the_seeds(make_network, sample):
 
 def test_each_image_is_of_its_class(make_network):
     network = make_network().eval()
-    images, classes = sample_batch(network, SEEDS, SAMPLER)
+    images, classes = DRAW(network, SEEDS)
     noise, _ = seeded_noise(SEEDS, (1, 8, 8), 10)
     with torch.inference_mode():
         for label in (classes, (classes + 1) % 10):
@@ -84,6 +89,7 @@ def test_each_image_is_of_its_class(make_network):
                 heun(lambda x, sigma, y=one_hot: network(x, sigma, y), noise, noise_levels(**SAMPLER))
             )
             assert torch.equal(images, expected) == (label is classes)
+            assert torch.equal(DRAW(network, SEEDS, classes=label)[0], expected)
 
 
 @pytest.mark.parametrize("bad", [Constant(float("nan")), Constant(float("inf")), Constant(0.5, fails_at=2)])
@@ -102,7 +108,7 @@ def test_models_are_loaded_once_in_their_turn(rolling):
         calls.append(name)
         return Constant(0.5)
 
-    sample_models(load, ["a", "b"], SEEDS, SAMPLER, 4, rolling, lambda images: calls.append(images))
+    sample_models(load, DRAW, ["a", "b"], SEEDS, 4, rolling, lambda images: calls.append(images))
     assert calls == [0, "a", 4, 4, 2, "b", 4, 4, 2]
 
 
@@ -124,7 +130,7 @@ def test_a_killed_job_continues_where_it_was(make_network, rolling, sample, kill
         if len(ticks) == killed_at + 1:  # the first tick is what was finished before
             raise KeyboardInterrupt
 
-    arguments = load, list(networks), SEEDS, SAMPLER, 4, rolling
+    arguments = load, DRAW, list(networks), SEEDS, 4, rolling
     with pytest.raises(KeyboardInterrupt):
         sample_models(*arguments, kill)
     ticks.clear(), loaded.clear()

@@ -1,8 +1,10 @@
 import pytest
 import torch
 from adaptive_neon.errors import InputError
-from adaptive_neon.families.networks.unet import ARCHITECTURES, build
-from adaptive_neon.merging.blocks import PRESETS, assign_blocks, lowest_resolution
+from adaptive_neon.families.edm.family import build
+from adaptive_neon.families.edm.network import ARCHITECTURES
+from adaptive_neon.families.networks.settings import UNET_BLOCKS
+from adaptive_neon.merging.blocks import assign_blocks, lowest_resolution
 
 
 def published_rule(name):
@@ -22,7 +24,7 @@ def test_blocks_of_edm_networks_are_the_published_ones(preset, resolution):
     with torch.device("meta"):
         names = list(build(architecture).state_dict())
     assert lowest_resolution(names) == "8x8"
-    assert assign_blocks(names, PRESETS["enc-mid-dec"]) == {name: published_rule(name) for name in names}
+    assert assign_blocks(names, UNET_BLOCKS) == {name: published_rule(name) for name in names}
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from adaptive_neon.merging.blocks import PRESETS
-from adaptive_neon.studies.config import block_patterns, check_config, check_network
+from adaptive_neon.families.networks.settings import UNET_BLOCKS
+from adaptive_neon.studies.config import block_patterns, check_config, check_network, read_config
 
 ROOT = Path(__file__).parents[2]
 MISSING = object()
@@ -15,7 +15,7 @@ def schema():
     return yaml.safe_load((ROOT / "schemas" / "config.schema.yaml").read_text())
 
 
-LISTED = [{"name": name, "pattern": pattern} for name, pattern in PRESETS["enc-mid-dec"].items()]
+LISTED = [{"name": name, "pattern": pattern} for name, pattern in UNET_BLOCKS.items()]
 
 
 def change(config, key, value):
@@ -260,3 +260,67 @@ def test_the_gaussian_studies_have_the_numbers_of_the_papers(config):
     assert toy["layerwise"]["deltas"] == [0.05, 0.1, 0.2, 0.4, 0.6, 1.0, 1.5, 1.72]
     assert (toy["layerwise"]["samples"], toy["verification"]) == (10_000, 1_000_000)
     assert toy["seeds"] >= 10
+
+
+# Reading in layers
+
+
+SCHEMA_FILE = ROOT / "schemas/config.schema.yaml"
+
+
+def test_layers_are_laid_over_each_other(tmp_path, config):
+    """An overlay changes its keys alone; values of the command line come last, as texts."""
+    overlay = tmp_path / "overlay.yaml"
+    overlay.write_text("finetune: {lr: 1.0e-3}\n")
+    read = read_config(SCHEMA_FILE, [ROOT / "config.yaml", overlay], {"heldout": {"images": "500"}})
+    assert read["finetune"] == config["finetune"] | {"lr": 1e-3}
+    assert read["heldout"] == config["heldout"] | {"images": 500}
+
+
+@pytest.mark.parametrize("text", ["0", "0.0", "0.0e+3", "-0.0"])
+def test_a_whole_number_is_one_configuration(tmp_path, text):
+    """Otherwise a study would train again because a number is written in another way."""
+    overlay = tmp_path / "overlay.yaml"
+    overlay.write_text(f"finetune: {{dropout: {text}}}\n")
+    dropout = read_config(SCHEMA_FILE, [ROOT / "config.yaml", overlay])["finetune"]["dropout"]
+    assert (repr(dropout), type(dropout)) == ("0", int)
+
+
+def test_a_quoted_number_in_a_file_is_a_text(tmp_path):
+    overlay = tmp_path / "overlay.yaml"
+    overlay.write_text('experiment: "2024"\n')
+    assert read_config(SCHEMA_FILE, [ROOT / "config.yaml", overlay])["experiment"] == "2024"
+
+
+BOMB = "\n".join(["a0: &a0 [1, 1]", *(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]" for i in range(1, 12))])
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("replicas: 1\nreplicas: 2\n", ["overlay.yaml", "the key replicas stands twice", "line 2"]),
+        ("grid: {weights: [1.0], weights: [2.0]}\n", ["overlay.yaml", "the key weights stands twice"]),
+        (BOMB, ["overlay.yaml", "its aliases stand for more than 100000 values"]),
+        ("a: &a [*a]\n", ["overlay.yaml", "its aliases stand for more than 100000 values"]),
+        ("[" * 5000, ["overlay.yaml", "not readable as YAML"]),
+        ("a: [1\n", ["overlay.yaml", "not readable as YAML"]),
+        ("\0", ["overlay.yaml", "not readable as YAML"]),
+        ("", ["overlay.yaml", "holds no keys"]),
+        ("[1, 2]", ["overlay.yaml", "holds no keys"]),
+        ("base: [1]\n", ["base", "must be a section of keys"]),
+        ("base: {architecture: {family: vae}}\n", ["base.architecture.family", "'vae' must be one of edm"]),
+        ("base: {architecture: {family: [1]}}\n", ["base.architecture.family", "must be one of edm"]),
+    ],
+)
+def test_a_file_that_is_no_configuration_is_one_line(tmp_path, refuses, content, words):
+    overlay = tmp_path / "overlay.yaml"
+    overlay.write_text(content)
+    with refuses(*words):
+        read_config(SCHEMA_FILE, [ROOT / "config.yaml", overlay])
+
+
+def test_a_missing_experiment_names_the_nearest(refuses):
+    with refuses("experiments/digits-repliacs.yaml", "no such file; did you mean digits-replicas?"):
+        read_config(SCHEMA_FILE, [ROOT / "config.yaml", ROOT / "experiments/digits-repliacs.yaml"])
+    with refuses("there are", "cifar10-cond, "):
+        read_config(SCHEMA_FILE, [ROOT / "config.yaml", ROOT / "experiments/xyzzy.yaml"])

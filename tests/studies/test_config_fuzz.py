@@ -14,17 +14,18 @@ from pathlib import Path
 import pytest
 import yaml
 from adaptive_neon.errors import InputError
-from adaptive_neon.merging.blocks import PRESETS
+from adaptive_neon.families.networks.settings import UNET_BLOCKS
 from adaptive_neon.merging.grid import parse_point, point_name
-from adaptive_neon.studies.config import check_config, check_network, read_scalars
+from adaptive_neon.studies.config import check_config, check_network, complete_schema, read_scalars
 from adaptive_neon.studies.plan import Study
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 ROOT = Path(__file__).parents[2]
-SCHEMA = yaml.safe_load((ROOT / "schemas/config.schema.yaml").read_text())
+WITHOUT_FAMILY = yaml.safe_load((ROOT / "schemas/config.schema.yaml").read_text())
+SCHEMA = complete_schema(WITHOUT_FAMILY, None)
 DEFAULT = yaml.safe_load((ROOT / "config.yaml").read_text())
-DEFAULT["blocks"] = [{"name": name, "pattern": pattern} for name, pattern in PRESETS[DEFAULT["blocks"]].items()]
+DEFAULT["blocks"] = [{"name": name, "pattern": pattern} for name, pattern in UNET_BLOCKS.items()]
 MANY = {"deadline": None, "derandomize": True, "database": None}
 
 # Values of each type that YAML knows; a fault is one that the schema's type does not allow.
@@ -249,7 +250,7 @@ def plan(config):
     """What the workflow does before any job: the checked study, with the names of all its targets."""
     config = copy.deepcopy(config)
     config.update(read_scalars(config))
-    check_config(config, SCHEMA)
+    check_config(config, WITHOUT_FAMILY)
     check_network(config)
     study = Study(config)
     for cell, points in study.cells.items():

@@ -4,14 +4,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from adaptive_neon.families.networks.unet import build
+from adaptive_neon.families.edm.family import build, drawing_flop, network_flop, training_flop
 from adaptive_neon.studies.estimate import (
     START_UP,
     architecture_of,
     estimate_lines,
     estimates,
     measured_rates,
-    network_flop,
     rules_of,
 )
 
@@ -30,6 +29,8 @@ def test_flop_of_a_network_are_those_of_its_layers(tiny):
         if name.endswith("weight") and parameter.ndim > 1:
             flop += 2 * parameter.numel() * (pixels if parameter.ndim == 4 else 1)
     assert network_flop(architecture) == flop
+    assert training_flop(architecture) == 3 * flop
+    assert drawing_flop(architecture, {"steps": 18}) == 35 * flop
 
 
 @pytest.fixture
@@ -51,7 +52,7 @@ def by_name(rules):
 
 
 def test_what_the_rules_have_to_do(study):
-    found = by_name(rules_of(study, 1e6))
+    found = by_name(rules_of(study, 3e6, 35e6))
     cells = 2 * (2 * 4 + 1)  # replicas · (snapshots · (3 cells and that of −1) and the base model's, once)
     winners = 2 * (2 * 3 + 1)
     images = 2 * (2 * 9 + 1) * 2000 + winners * 5000
@@ -66,9 +67,9 @@ def test_what_the_rules_have_to_do(study):
 
 
 def test_shards_are_jobs_of_their_own(study):
-    whole = by_name(rules_of(study, 1e6))
+    whole = by_name(rules_of(study, 3e6, 35e6))
     study["run"] |= {"shards": 4, "sampling_batch": 500}
-    found = by_name(rules_of(study, 1e6))
+    found = by_name(rules_of(study, 3e6, 35e6))
     assert found["shard"] == (4 * whole["generate"][0], whole["generate"][1])
     assert found["generate"] == (whole["generate"][0], 0)
 
@@ -76,12 +77,12 @@ def test_shards_are_jobs_of_their_own(study):
 def test_an_imported_model_is_not_trained_and_has_its_own_architecture(study, tmp_path):
     study["base"] = {"checkpoint": "https://example.org/edm-ffhq-64x64-uncond-vp.pkl", "architecture": None}
     study["base"]["training"] = None
-    assert by_name(rules_of(study, 1e6))["base"] == (1, 0)
+    assert by_name(rules_of(study, 3e6, 35e6))["base"] == (1, 0)
     assert architecture_of(study, tmp_path)["channel_mult"] == [1, 2, 2, 2]
 
 
 def test_hours_follow_from_flop(study):
-    found = {e.rule.name: e for e in estimates(rules_of(study, 2e9), {}, 1e12)}
+    found = {e.rule.name: e for e in estimates(rules_of(study, 6e9, 70e9), {}, 1e12)}
     # 35 evaluations of 2 GFLOP an image: 1e12 / 7e10 images a second; a training image costs three.
     assert found["synthetic"].rate == pytest.approx(1e12 / 7e10)
     assert found["synthetic"].hours == pytest.approx((2000 * 7e10 / 1e12 + 2 * START_UP) / 3600)
@@ -105,7 +106,7 @@ def test_measured_rates(study, tmp_path):
     benchmark(tmp_path, "replica-0/select-10", 1)
     rates = measured_rates(study, tmp_path)
     assert rates == {"base": 2000, "synthetic": 50, "finetune": 3000, "generate": 17_000 / 34}
-    found = {e.rule.name: e for e in estimates(rules_of(study, 2e9), rates, 1e12)}
+    found = {e.rule.name: e for e in estimates(rules_of(study, 6e9, 70e9), rates, 1e12)}
     assert found["finetune"].hours == pytest.approx(60_000 / 3000 / 3600)
     assert found["finetune"].measured
     assert not found["measure"].measured
@@ -120,7 +121,7 @@ def test_measured_shards(study, tmp_path):
 
 
 def test_the_table_adds_up(study):
-    found = estimates(rules_of(study, 2e9), {}, 1e12)
+    found = estimates(rules_of(study, 6e9, 70e9), {}, 1e12)
     header, *lines, last = (re.split(r"  +", line.strip()) for line in estimate_lines(found, "A100"))
     assert header == ["rule", "jobs", "images", "images/s", "GPU-hours", "core-hours"]
     assert [line[0] for line in lines] == [e.rule.name for e in found]

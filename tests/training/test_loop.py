@@ -7,10 +7,10 @@ import sys
 import types
 from pathlib import Path
 
-import adaptive_neon.training.loop
 import numpy as np
 import pytest
 import torch
+from adaptive_neon.families.edm import family as edm_family
 from adaptive_neon.jobs.rolling import RollingCheckpoint
 from adaptive_neon.training.loop import (
     Training,
@@ -40,7 +40,9 @@ def data():
 def start(make_network):
     """A training from the same random network."""
     return lambda **changes: Training(
-        make_network(dropout=(SETTINGS | changes)["dropout"]), TrainingSettings(**SETTINGS | changes)
+        make_network(dropout=(SETTINGS | changes)["dropout"]),
+        TrainingSettings.from_section(SETTINGS | changes),
+        edm_family.loss,
     )
 
 
@@ -140,7 +142,7 @@ def clean_loss(denoise, images, sigma_data, augment=None):
 
 @pytest.mark.parametrize("micro_batch", [1, 2, 3, 6])
 def test_micro_batches_add_up_to_the_batch(start, rolling, data, monkeypatch, micro_batch):
-    monkeypatch.setattr(adaptive_neon.training.loop, "edm_loss", clean_loss)
+    monkeypatch.setattr(edm_family, "edm_loss", clean_loss)
     changes = {"dropout": 0.0, "batch": 6}
     parts = start(**changes, micro_batch=micro_batch)
     network = start(**changes).network
@@ -190,8 +192,8 @@ def test_share_of_the_old_weights_in_the_average(start, rolling, data, changes, 
 def test_augmentation_needs_a_network_that_sees_its_labels(start, make_network, rolling, data, refuses):
     with refuses("augment: 0.12, but the network has augment_dim 0"):
         train(start(augment=0.12), *data, 4, rolling())
-    settings = TrainingSettings(**SETTINGS | {"augment": 0.12})
-    training = Training(make_network(augment_dim=9), settings)
+    settings = TrainingSettings.from_section(SETTINGS | {"augment": 0.12})
+    training = Training(make_network(augment_dim=9), settings, edm_family.loss)
     train(training, *data, 4, rolling())
     assert training.network.model.map_augment.weight.grad.abs().max() > 0
 
@@ -199,13 +201,14 @@ def test_augmentation_needs_a_network_that_sees_its_labels(start, make_network, 
 PROCESS = """
 import sys
 import torch
-sys.path[:0] = [{tests!r}]
+sys.path[:0] = [{tests!r}, {tests!r} + "/training"]
 from adaptive_neon.training.distributed import process_group, rank
-from test_training import RAMPS, SETTINGS, RollingCheckpoint, Training, TrainingSettings, train
-from adaptive_neon.families.networks.unet import build
+from adaptive_neon.families.edm.family import loss
+from adaptive_neon.jobs.rolling import RollingCheckpoint
+from adaptive_neon.training.loop import Training, train
 with process_group("cpu"):
     network, settings, images, labels, path = torch.load("start.pt", weights_only=False)
-    training = Training(network, settings)
+    training = Training(network, settings, loss)
     train(training, images, labels, 16, RollingCheckpoint(path, "", 0))
     if rank() == 0:
         torch.save(training.state_dict(), "end.pt")
@@ -214,7 +217,7 @@ with process_group("cpu"):
 
 def test_two_processes_train_like_one(make_network, rolling, data, tmp_path):
     """Up to the order in which gradients are summed; the rolling state is the first process's alone."""
-    settings = TrainingSettings(**SETTINGS | RAMPS | {"micro_batch": 1, "augment": 0.5})
+    settings = TrainingSettings.from_section(SETTINGS | RAMPS | {"micro_batch": 1, "augment": 0.5})
     network = make_network(augment_dim=9, dropout=SETTINGS["dropout"])
     torch.save((network, settings, *data, tmp_path / "model.safetensors"), tmp_path / "start.pt")
     script = tmp_path / "script.py"
@@ -222,7 +225,7 @@ def test_two_processes_train_like_one(make_network, rolling, data, tmp_path):
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", script]
     subprocess.run(command, cwd=tmp_path, check=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
 
-    one = Training(network, settings)
+    one = Training(network, settings, edm_family.loss)
     train(one, *data, 16, rolling())
     two = torch.load(tmp_path / "end.pt", weights_only=True)
     assert [images for images, _ in two["losses"]] == [0, 4, 8, 12]
@@ -338,8 +341,8 @@ def test_training_equals_upstream(
     """Five steps of training_loop.py: loss, dropout, augmentation, accumulation, Adam, learning rate, EMA."""
     loop = edm("training.training_loop")
     architecture = tiny | {"augment_dim": 9, "dropout": SETTINGS["dropout"]}
-    settings = TrainingSettings(**SETTINGS | RAMPS, micro_batch=micro_batch, augment=augment)
-    training = Training(make_network(**architecture), settings)
+    settings = TrainingSettings.from_section(SETTINGS | RAMPS | {"micro_batch": micro_batch, "augment": augment})
+    training = Training(make_network(**architecture), settings, edm_family.loss)
     image, label = data[0][:1], data[1][:1]
     network = edm("training.networks").EDMPrecond(**architecture)
     network.load_state_dict(training.network.state_dict())

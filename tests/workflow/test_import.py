@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from adaptive_neon.families.checkpoints import read_checkpoint
-from adaptive_neon.families.networks.unet import arrays
+from adaptive_neon.families.loading import arrays
 from persistent import write_network_pickle
 
 from . import runner
@@ -24,7 +24,7 @@ def test_a_pickle_is_imported_once_and_fine_tuned(tmp_path, network, make_networ
     process = runner.run(tmp_path, config, "--until", "finetune")
     assert process.returncode == 0, process.stdout
     base = read_checkpoint(tmp_path / BASE)
-    assert base.architecture == tiny | {"dropout": 0.3}
+    assert base.architecture == {"family": "edm"} | tiny | {"dropout": 0.3}
     assert base.metadata["source"] == "A.pkl"
     for name, array in arrays(network).items():
         np.testing.assert_array_equal(base.tensors[name], array)

@@ -17,6 +17,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(configs: list[Path], device: str | None, results: Path | None) -> None:
+    from adaptive_neon.families import family_of
+    from adaptive_neon.families.loading import arguments
     from adaptive_neon.studies.config import read_config
     from adaptive_neon.studies.estimate import (
         FLOPS,
@@ -24,14 +26,16 @@ def run(configs: list[Path], device: str | None, results: Path | None) -> None:
         estimate_lines,
         estimates,
         measured_rates,
-        network_flop,
         rules_of,
     )
 
-    config = read_config(configs)
+    config = read_config(configs[0].parent / "schemas/config.schema.yaml", configs)
     results = results or Path("results") / config["experiment"]
     device = device or {"cpu": "cpu", "cuda": "H100"}[config["run"]["environment"]]
-    rules = rules_of(config, network_flop(architecture_of(config, results)))
+    architecture = architecture_of(config, results)
+    family = family_of(architecture)
+    network = arguments(architecture)
+    rules = rules_of(config, family.training_flop(network), family.drawing_flop(network, config["sampler"]))
     rates = measured_rates(config, results)
     print(*estimate_lines(estimates(rules, rates, FLOPS[device]), device), sep="\n")
     if not all(rule.name in rates for rule in rules if rule.work):

@@ -1,7 +1,8 @@
 """Write a model in another form.
 
-A `.pt` is a plain state dict, parameter name → tensor: NVlabs/edm's own network class loads it with
-load_state_dict. A `.safetensors` is the form of this program, with the architecture in its metadata.
+A `.pt` is a plain state dict, parameter name → tensor, for the code base that the model's family comes from;
+`export` prints how to load it there. A `.safetensors` is the form of this program, with the architecture in its
+metadata.
 
   adaptive-neon export C.safetensors -o C.pt
 """
@@ -23,11 +24,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(model: str, output: str) -> None:
     if Path(output).suffix not in (".pt", ".safetensors"):
         raise InputError(f"{output}: unknown form; give a name that ends in .pt or .safetensors")
+    from adaptive_neon.families import settings_of
     from adaptive_neon.families.checkpoints import read_model, write_checkpoint
-    from adaptive_neon.families.networks.unet import arrays, load
+    from adaptive_neon.families.loading import arrays, load
 
     checkpoint = read_model(model)
-    network = load(checkpoint.tensors, checkpoint.architecture)
+    network = load(checkpoint)
     if Path(output).suffix == ".safetensors":
         write_checkpoint(output, arrays(network), checkpoint.architecture, **checkpoint.metadata)
         print(output)
@@ -38,7 +40,5 @@ def run(model: str, output: str) -> None:
 
     with replacing(output) as temporary:
         torch.save(network.state_dict(), temporary)
-    arguments = ", ".join(f"{key}={value!r}" for key, value in checkpoint.architecture.items())
-    print(f"{output}; with NVlabs/edm:")
-    print(f"  network = training.networks.EDMPrecond({arguments.replace('=inf', '=math.inf')})")
-    print(f"  network.load_state_dict(torch.load({output!r}))")
+    print(output)
+    print(settings_of(checkpoint.architecture).upstream_usage(checkpoint.architecture, output))

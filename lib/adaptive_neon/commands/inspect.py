@@ -20,21 +20,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(base: str, tuned: str | None, blocks: list[str] | None) -> None:
     from adaptive_neon.families.checkpoints import read_model
-    from adaptive_neon.families.networks.unet import load
+    from adaptive_neon.families.loading import load
     from adaptive_neon.merging.blocks import assign_blocks
     from adaptive_neon.merging.drift import block_norms, drift
     from adaptive_neon.merging.extrapolation import require_same_network
 
     theta_r = read_model(base)
-    parameters = {
-        name: parameter.numpy()
-        for name, parameter in load(theta_r.tensors, theta_r.architecture).named_parameters()
-    }
+    parameters = {name: parameter.numpy() for name, parameter in load(theta_r).named_parameters()}
     print(f"{base}: {sum(array.size for array in parameters.values()):,} parameters")
     for key, value in theta_r.architecture.items():
         print(f"  {key}: {value}")
 
-    block_of = assign_blocks(parameters, block_patterns(blocks))
+    block_of = assign_blocks(parameters, block_patterns(blocks, theta_r.architecture))
     rows = [["block", "tensors", "parameters"]]
     for block in dict.fromkeys(block_of.values()):
         names = [name for name in parameters if block_of[name] == block]

@@ -35,12 +35,13 @@ def run(base: str, tuned: str, weights: str, blocks: list[str] | None, output: s
     from adaptive_neon.merging.extrapolation import merge
     from adaptive_neon.merging.grid import point_name
 
-    patterns = block_patterns(blocks)
-    point = parse_weights(weights, list(patterns))
     if Path(output).suffix != ".safetensors":
         raise InputError(f"{output}: a merged model is a .safetensors; `adaptive-neon export` writes other forms")
-    theta_r, theta_s = read_model(base), read_model(tuned)
-    block_of = assign_blocks(theta_r.tensors, patterns)
+    theta_r = read_model(base)
+    patterns = block_patterns(blocks, theta_r.architecture)
+    point = parse_weights(weights, list(patterns))
+    theta_s = read_model(tuned)
+    block_of = assign_blocks(theta_r.weights, patterns)
     merged = merge(theta_r.tensors, theta_s.tensors, point, block_of)
     origin = {"weights": point_name(point)} | {
         name: model.metadata["sha256"] for name, model in (("base", theta_r), ("tuned", theta_s))

@@ -1,20 +1,25 @@
 """Arguments that several commands share, and what their texts mean."""
 
 import argparse
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from adaptive_neon.errors import InputError
-from adaptive_neon.merging.blocks import PRESETS
+from adaptive_neon.families import settings_of
 
 if TYPE_CHECKING:
     from adaptive_neon.evaluation.inception import Inception
+    from adaptive_neon.families.checkpoints import Checkpoint
 
 
 def add_model(parser: argparse.ArgumentParser, name: str, what: str, **options) -> None:
     """A model to read."""
     parser.add_argument(
-        name, metavar="MODEL", help=f"{what}: an EDM .pkl, or a .safetensors of this program", **options
+        name,
+        metavar="MODEL",
+        help=f"{what}: a published file such as an EDM .pkl, or a .safetensors of this program",
+        **options,
     )
 
 
@@ -26,7 +31,7 @@ def add_blocks(parser: argparse.ArgumentParser) -> None:
         action="append",
         metavar="NAME=PATTERN",
         help="a block and the regular expression of its parameters' names; repeat it for each block. "
-        "Default: enc, mid and dec of Adaptive Neon. --block all=. is plain Neon",
+        "Default: those of the model's family, such as enc, mid and dec. --block all=. is plain Neon",
     )
 
 
@@ -68,10 +73,10 @@ def extractor(features: str, inception: str | None, device: str, precision: str)
     return Inception(weights_file(inception), features, where, pick_precision(precision, where))
 
 
-def block_patterns(blocks: Sequence[str] | None) -> dict[str, str]:
-    """Block → pattern from the texts of --block."""
+def block_patterns(blocks: Sequence[str] | None, architecture: Mapping) -> dict[str, str]:
+    """Block → pattern from the texts of --block, or the first preset of the architecture's family."""
     if not blocks:
-        return PRESETS["enc-mid-dec"]
+        return dict(next(iter(settings_of(architecture).BLOCKS.values())))
     patterns = dict(text.partition("=")[::2] for text in blocks)
     if len(patterns) < len(blocks) or not all(name and pattern for name, pattern in patterns.items()):
         raise InputError(f"--block: {' '.join(blocks)}; give each block once, as NAME=PATTERN")
@@ -96,6 +101,22 @@ def parse_weights(text: str, blocks: Sequence[str]) -> dict[str, float]:
     if sorted(weights) != sorted(blocks) or len(pairs) != len(blocks):
         raise InputError(f"--weights: {text!r} must name each of the blocks {', '.join(blocks)} once")
     return {block: weights[block] for block in blocks}
+
+
+def parse_sampler(texts: Sequence[str], checkpoint: "Checkpoint") -> dict:
+    """The sampler settings of a model's study, or of its family, changed by texts such as `steps=18`.
+
+    Raises:
+        InputError: not settings of the family's sampler.
+    """
+    from adaptive_neon.studies.config import check_sampler, read_scalars
+
+    family = settings_of(checkpoint.architecture)
+    settings = json.loads(checkpoint.metadata["sampler"]) if "sampler" in checkpoint.metadata else family.SAMPLER
+    given = dict(text.partition("=")[::2] for text in texts)
+    settings = dict(settings) | read_scalars(given)
+    check_sampler(settings, checkpoint.architecture)
+    return settings
 
 
 def parse_seeds(text: str) -> list[int]:

@@ -1,16 +1,18 @@
-"""Draw images from a model with EDM's deterministic sampler, one image a seed.
+"""Draw images from a model, one image per seed.
 
 A seed gives the same image in any batch and on any machine, up to rounding, and for a network with classes also
 its class. A killed command continues where it was.
 
   adaptive-neon sample C.safetensors --seeds 0-63 -o images/        a folder of PNG files, or
   adaptive-neon sample C.safetensors --seeds 0-49999 -o images.npz  one file for `adaptive-neon fid`
+
+Without --sampler the model is drawn from as in the study that made it, or with the default settings of its family.
 """
 
 import argparse
 from pathlib import Path
 
-from adaptive_neon.commands.options import add_device, add_model, parse_seeds
+from adaptive_neon.commands.options import add_device, add_model, parse_sampler, parse_seeds
 from adaptive_neon.errors import InputError
 
 
@@ -25,34 +27,38 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a .npz, a .zip of PNG files, or a new folder for PNG files; the classes go with them",
     )
     parser.add_argument(
-        "--steps",
-        type=int,
-        default=18,
-        help="2·steps − 1 network evaluations an image; EDM: 18 on CIFAR-10, 40 on FFHQ and AFHQv2 (default: 18)",
+        "--sampler",
+        nargs="+",
+        default=[],
+        metavar="KEY=VALUE",
+        help="settings of the sampler, such as steps=40 (EDM: 18 on CIFAR-10, 40 on FFHQ and AFHQv2)",
     )
-    parser.add_argument("--sigma-min", type=float, default=0.002, help="lowest noise level (default: %(default)s)")
-    parser.add_argument("--sigma-max", type=float, default=80, help="highest noise level (default: %(default)s)")
-    parser.add_argument("--rho", type=float, default=7, help="how steps crowd at low noise (default: %(default)s)")
+    parser.add_argument(
+        "--class", dest="label", type=int, metavar="K", help="draw this class alone; default: by the seed"
+    )
     parser.add_argument("--batch", type=int, default=64, help="images at a time (default: %(default)s)")
     add_device(parser, precision="auto")
 
 
-def run(model: str, seeds: str, output: str, batch: int, device: str, precision: str, **sampler) -> None:
+def run(
+    model: str,
+    seeds: str,
+    output: str,
+    batch: int,
+    device: str,
+    precision: str,
+    sampler: list[str],
+    label: int | None,
+) -> None:
     numbers = parse_seeds(seeds)
-    if (
-        sampler["steps"] < 2
-        or batch < 1
-        or not 0 < sampler["sigma_min"] < sampler["sigma_max"]
-        or sampler["rho"] <= 0
-    ):
-        raise InputError(
-            "--steps must be at least 2, --batch 1, --rho above 0, and --sigma-min between 0 and --sigma-max"
-        )
+    if batch < 1:
+        raise InputError("--batch must be at least 1")
     from tqdm import tqdm
 
     from adaptive_neon.data.datasets import check_new, write_dataset
+    from adaptive_neon.families import family_of
     from adaptive_neon.families.checkpoints import read_model
-    from adaptive_neon.families.networks.unet import load
+    from adaptive_neon.families.loading import load
     from adaptive_neon.families.sampling import sample_models
     from adaptive_neon.jobs.device import pick_device, pick_precision
     from adaptive_neon.jobs.rolling import RollingCheckpoint, fingerprint
@@ -60,21 +66,22 @@ def run(model: str, seeds: str, output: str, batch: int, device: str, precision:
     check_new(output)
     where = pick_device(device)
     checkpoint = read_model(model)
-    network = load(checkpoint.tensors, checkpoint.architecture).to(where)
+    settings = parse_sampler(sampler, checkpoint)
+    network = load(checkpoint).to(where)
+    if label is not None and not 0 <= label < network.label_dim:
+        raise InputError(f"--class: {label}, but the model has {network.label_dim} classes; count from 0")
+    dtype = pick_precision(precision, where)
+    family = family_of(checkpoint.architecture)
+
+    def draw(network, seeds):
+        classes = None if label is None else [label] * len(seeds)
+        return family.draw(network, seeds, settings, classes, dtype)
+
     rolling = RollingCheckpoint(
-        output, fingerprint([numbers, sampler, batch, str(where), precision], [model]), minutes=5
+        output, fingerprint([numbers, settings, label, batch, str(where), precision], [model]), minutes=5
     )
     with tqdm(total=len(numbers), unit=" images", desc="sampling") as bar:
-        images, classes = sample_models(
-            lambda _: network,
-            [model],
-            numbers,
-            sampler,
-            batch,
-            rolling,
-            bar.update,
-            pick_precision(precision, where),
-        )
+        images, classes = sample_models(lambda _: network, draw, [model], numbers, batch, rolling, bar.update)
     if not len(images[model]):
         raise InputError(f"{model}: its images are not finite, the model has diverged; merge with smaller weights")
     names = [f"{seed:06d}.png" for seed in numbers]

@@ -1,4 +1,4 @@
-"""Weights in and out: safetensors files that carry the architecture in their metadata; NVIDIA's `.pkl` in.
+"""Weights in and out: safetensors files that carry the architecture in their metadata; published files in.
 
 NumPy alone reads and writes them, so that a merge starts in a fraction of a second.
 """
@@ -14,7 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from adaptive_neon.errors import InputError
-from adaptive_neon.families.edm.pickles import read_network_pickle
+from adaptive_neon.families import NAMES, settings_of
 from adaptive_neon.jobs.files import replacing, sha256_of
 
 
@@ -24,13 +24,19 @@ class Checkpoint:
 
     Attributes:
         tensors: parameter or buffer name → array.
-        architecture: the keyword arguments of `unet.EDMPrecond` that rebuild the network.
+        architecture: what rebuilds the network (see `families.protocol`).
         metadata: where it comes from, free text by key.
     """
 
     tensors: dict[str, np.ndarray]
     architecture: dict
     metadata: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def weights(self) -> list[str]:
+        """The names of the tensors that are weights, and not constants of the network."""
+        is_weight = settings_of(self.architecture).is_weight
+        return [name for name in self.tensors if is_weight(name)]
 
 
 def write_checkpoint(
@@ -65,7 +71,7 @@ def _sort_metadata(path: Path) -> None:
 
 
 def read_model(path: str | Path) -> Checkpoint:
-    """A model from elsewhere: NVIDIA's `.pkl`, never executed, or our safetensors; the suffix tells which.
+    """A model from elsewhere: a file as a family's authors publish it, or our safetensors; the suffix tells which.
 
     The metadata gain `source` and `sha256`, the name and the digest of the file.
 
@@ -73,7 +79,12 @@ def read_model(path: str | Path) -> Checkpoint:
         InputError: no such file, or not a model.
     """
     path = Path(path)
-    checkpoint = Checkpoint(*read_network_pickle(path)) if path.suffix == ".pkl" else read_checkpoint(path)
+    published = next((name for name in NAMES if path.suffix in settings_of({"family": name}).PUBLISHED), None)
+    if published:
+        tensors, arguments = settings_of({"family": published}).read_published(path)
+        checkpoint = Checkpoint(tensors, {"family": published} | arguments)
+    else:
+        checkpoint = read_checkpoint(path)
     origin = {"source": path.name, "sha256": sha256_of(path)}
     return replace(checkpoint, metadata=checkpoint.metadata | origin)
 

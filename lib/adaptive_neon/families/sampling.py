@@ -1,60 +1,51 @@
-"""Images from networks: uint8, one random stream per seed."""
+"""Images of several models from the same seeds, in batches; the random stream of each seed."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
+from torch import Tensor, nn
 
-from adaptive_neon.families.edm.diffusion import heun, noise_levels, seeded_noise, to_uint8
-from adaptive_neon.families.networks.unet import EDMPrecond
 from adaptive_neon.jobs.rolling import RollingCheckpoint
 
 
-@torch.inference_mode()
-def sample_batch(
-    network: EDMPrecond, seeds: Sequence[int], sampler: Mapping, dtype: torch.dtype = torch.float32
+def seeded_noise(
+    seeds: Sequence[int], shape: Sequence[int], label_dim: int = 0, classes: Sequence[int] | None = None
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """One batch of images.
+    """Starting noise and class of each image, from one generator per seed: the noise first, then the class.
+
+    The streams live on the CPU, so that a seed is the same image on every device and in every batch.
 
     Args:
-        network: on the device to run on.
-        seeds: one per image.
-        sampler: the arguments of `diffusion.noise_levels`; the network's own range of noise levels limits it.
-        dtype: the type that the network runs in.
+        classes: of the images, in place of those that the streams would give.
 
     Returns:
-        uint8 [N, H, W, C] and classes int64 [N], on the CPU. If any image is not finite, the model has
-        diverged and the images are empty, [0, H, W, C].
+        noise: float32 [N, *shape]; classes: int64 [N], zeros where label_dim is 0.
     """
-    device = next(network.parameters()).device
-    shape = (network.img_channels, network.img_resolution, network.img_resolution)
-    noise, classes = seeded_noise(seeds, shape, network.label_dim)
-    one_hot = torch.eye(network.label_dim, device=device)[classes.to(device)] if network.label_dim else None
-    limits = {
-        "sigma_min": max(sampler["sigma_min"], network.sigma_min),
-        "sigma_max": min(sampler["sigma_max"], network.sigma_max),
-    }
-    sigmas = noise_levels(**sampler | limits).to(device)
-    images = heun(lambda x, sigma: network(x, sigma, one_hot, dtype=dtype), noise.to(device), sigmas)
-    if not torch.isfinite(images).all():
-        images = images[:0]
-    return to_uint8(images).cpu(), classes
+    noise = torch.empty(len(seeds), *shape)
+    drawn = torch.zeros(len(seeds), dtype=torch.int64)
+    for i, seed in enumerate(seeds):
+        generator = torch.Generator().manual_seed(int(seed))
+        noise[i] = torch.randn(*shape, generator=generator)
+        if label_dim:
+            drawn[i] = torch.randint(label_dim, [], generator=generator)
+    return noise, drawn if classes is None else torch.as_tensor(classes, dtype=torch.int64)
 
 
 def sample_models(
-    load: Callable[[str], EDMPrecond],
+    load: Callable[[str], nn.Module],
+    draw: Callable[[nn.Module, Sequence[int]], tuple[Tensor, Tensor]],
     models: Sequence[str],
     seeds: Sequence[int],
-    sampler: Mapping,
     batch: int,
     rolling: RollingCheckpoint,
     progress: Callable[[int], None] = lambda images: None,
-    dtype: torch.dtype = torch.float32,
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """Images of several models from the same seeds.
 
     Args:
         load: called with each of `models` when its turn comes.
+        draw: draws the images of some seeds from a network (see `protocol.Family.draw`).
         batch: images at a time; the images don't depend on it beyond rounding.
         rolling: keeps the finished batches on disk, and may hold some to begin with.
         progress: called with the number of images of each batch.
@@ -70,7 +61,7 @@ def sample_models(
         model, chunk = divmod(position, len(chunks))
         if chunk == 0 or position == first:
             network = load(models[model]).eval()
-        finished.append(sample_batch(network, chunks[chunk], sampler, dtype))
+        finished.append(draw(network, chunks[chunk]))
         progress(len(chunks[chunk]))
         rolling.save_if_due(lambda: finished)
 

@@ -9,20 +9,9 @@ from collections.abc import Collection, Mapping
 
 from adaptive_neon.errors import InputError
 
-# By the published rule (Adaptive Neon's code) a name that mentions the lowest resolution or the embedding
-# (`map_…`) is mid, whichever half of the U-Net it stands in; else `enc` is enc and `dec` is dec; what is left,
-# ADM's `out_…`, is mid.
-PRESETS = {
-    "enc-mid-dec": {
-        "enc": r"enc\.(?!{lowest}_)",
-        "mid": r"{lowest}_|map_|out_",
-        "dec": r"dec\.(?!{lowest}_)",
-    }
-}
-
 
 def lowest_resolution(names: Collection[str]) -> str:
-    """The level at the bottom of an EDM U-Net by its parameter names, such as `8x8`.
+    """The level at the bottom of a U-Net whose parameters name their resolution, such as `8x8`.
 
     Raises:
         InputError: no name mentions a resolution.
@@ -37,7 +26,7 @@ def assign_blocks(names: Collection[str], patterns: Mapping[str, str]) -> dict[s
     """Map each parameter name to its block, in the order of the blocks.
 
     Args:
-        names: parameter (and buffer) names.
+        names: of the weights.
         patterns: block → regular expression, searched anywhere in the name. `{lowest}` in it stands for
             the lowest resolution of the network, as in `8x8`.
 

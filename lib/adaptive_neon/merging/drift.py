@@ -71,11 +71,12 @@ def randomise(
 ) -> dict[str, np.ndarray]:
     """θ_r and a random direction that has the norm of θ_s − θ_r in each block: the null of a study.
 
-    Normal numbers go to each parameter that the self-training has moved; others, such as the buffers, stay.
+    Normal numbers go to each weight that the self-training has moved; all else stays.
     """
     rng = np.random.default_rng(seed)
     learned = drift(base, tuned)
     noise = {name: rng.standard_normal(learned[name].shape) * learned[name].any() for name in sorted(learned)}
     target, norm = block_norms(learned, block_of), block_norms(noise, block_of)
     scale = {block: target[block] / norm[block] if norm[block] else 0.0 for block in norm}
-    return {name: (base[name] + scale[block_of[name]] * noise[name]).astype(base[name].dtype) for name in base}
+    moved = {name: base[name] + scale[block] * noise[name] for name, block in block_of.items()}
+    return dict(base) | {name: array.astype(base[name].dtype) for name, array in moved.items()}

@@ -19,7 +19,8 @@ def merge(
         base: θ_r, parameter name → array of any shape.
         tuned: θ_s, the same names and shapes.
         weights: block → w. −1 gives θ_s, 0 gives θ_r, w > 0 extrapolates away from θ_s.
-        block_of: parameter name → block (see `blocks.assign_blocks`).
+        block_of: weight name → block (see `blocks.assign_blocks`). A tensor without a block is no weight: it is
+            θ_r's.
 
     Returns:
         θ under the same names, each array in the type of `base`. The arithmetic is done in float64, so
@@ -31,6 +32,9 @@ def merge(
     require_same_network(base, tuned)
     merged = {}
     for name, theta_r in base.items():
+        if name not in block_of:
+            merged[name] = theta_r
+            continue
         theta_s = tuned[name]
         if block_of[name] not in weights:
             raise InputError(f"weights: no weight for the block {block_of[name]}, which holds {name}")

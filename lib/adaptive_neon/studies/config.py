@@ -1,5 +1,6 @@
-"""Checks of an experiment's configuration; every fault is one line that names the key."""
+"""An experiment's configuration: read in layers and checked; every fault is one line that names the key."""
 
+import copy
 import difflib
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,9 +12,11 @@ from jsonschema import Draft202012Validator, ValidationError
 from jsonschema.validators import extend
 
 from adaptive_neon.errors import InputError
-from adaptive_neon.merging.blocks import PRESETS, assign_blocks
+from adaptive_neon.families import NAMES, name_of, settings_of
+from adaptive_neon.merging.blocks import assign_blocks
 
 MOST_POINTS = 10_000  # of a grid: more would take hours to plan, and years to run
+MOST_VALUES = 100_000  # of a configuration, which nested aliases of YAML can multiply
 HIGHEST_SEED = 2**32 - 1  # torch's generator on a CPU takes 32 bits of a seed
 
 # JSON calls 2.0 an integer and lets infinities pass; a number of images is neither.
@@ -46,76 +49,215 @@ def read_scalars(config: Any) -> Any:
     return config
 
 
-def read_config(paths: Sequence[Path]) -> dict:
-    """A configuration file and overlays of it, laid over each other as the workflow does, and checked.
+def read_config(schema: Path, layers: Sequence[Path], given: Mapping | None = None) -> dict:
+    """A configuration file, overlays of it and values from the command line, laid over each other and checked.
 
-    The schema is `schemas/config.schema.yaml` beside the first file.
+    A layer that names another family of models brings that family's own keys: those of the family before don't
+    carry over. Whole numbers come back as integers, so that `0` and `0.0` are the same configuration.
 
     Raises:
         InputError: no such file, not YAML, or a fault of the configuration.
     """
-    schema, *layers = (_read_yaml(path) for path in (paths[0].parent / "schemas/config.schema.yaml", *paths))
     config: dict = {}
-    for layer in layers:
+    for layer in (*map(read_yaml, layers), read_scalars(dict(given or {}))):
         _lay_over(config, layer)
-    check_config(config, schema)
-    return config
+    check_config(config, read_yaml(schema))
+    return _whole(config)
 
 
-def _read_yaml(path: Path) -> dict:
+class _Loader(yaml.SafeLoader):
+    """YAML in which no key stands twice."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
+        seen = set()
+        for key, _ in node.value:
+            if key.value in seen and key.tag != "tag:yaml.org,2002:merge":
+                raise yaml.MarkedYAMLError(
+                    problem=f"the key {key.value} stands twice", problem_mark=key.start_mark
+                )
+            if isinstance(key, yaml.ScalarNode):
+                seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+def read_yaml(path: Path) -> dict:
+    """A YAML file of keys, no key twice.
+
+    Raises:
+        InputError: no such file, or not such YAML.
+    """
     try:
-        content = yaml.safe_load(path.read_text())
-    except (OSError, ValueError, yaml.YAMLError) as error:
+        content = yaml.load(path.read_text(), _Loader)
+        size = _size(content, {})
+    except FileNotFoundError:
+        known = sorted(file.stem for file in path.parent.glob("*.yaml"))
+        near = difflib.get_close_matches(path.stem, known, n=1)
+        there = f"did you mean {near[0]}?" if near else f"there are {', '.join(known) or 'none'}"
+        raise InputError(f"{path}: no such file; {there}") from None
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise InputError(f"{path}: not readable as YAML ({' '.join(str(error).split())}); correct it") from None
     if not isinstance(content, dict):
         raise InputError(f"{path}: holds no keys; give a configuration")
+    if size > MOST_VALUES:
+        raise InputError(f"{path}: its aliases stand for more than {MOST_VALUES} values; write them out")
     return content
 
 
-def _lay_over(config: dict, overlay: Mapping) -> None:
-    for key, value in overlay.items():
+def _size(value: Any, known: dict[int, float]) -> float:
+    """How many values stand in a configuration, those behind an alias counted each time; a loop has no end."""
+    if not isinstance(value, dict | list):
+        return 1
+    if id(value) not in known:
+        known[id(value)] = math.inf  # until it is known: a value that contains itself
+        parts = value.values() if isinstance(value, dict) else value
+        known[id(value)] = 1 + sum(_size(part, known) for part in parts)
+    return known[id(value)]
+
+
+def _lay_over(config: dict, layer: Mapping) -> None:
+    """Change `config` in place; sections that both have are laid over each other key by key."""
+    before = _architecture(config)
+    change = _architecture(layer)
+    if before is not None and change is not None:
+        after = {"family": change.get("family", before.get("family"))} if change else {}
+        if _known_family(before) != _known_family(after):
+            _drop_family(config, settings_of(before).SCHEMA)
+    _merge(config, layer)
+
+
+def _architecture(config: Mapping) -> Mapping | None:
+    """base.architecture, empty where it is null; None where a layer says nothing of it."""
+    base = config.get("base")
+    if not isinstance(base, Mapping) or "architecture" not in base:
+        return None
+    return base["architecture"] if isinstance(base["architecture"], Mapping) else {}
+
+
+def _known_family(architecture: Mapping) -> str:
+    """The name of the family, whether or not there is such a one."""
+    return architecture.get("family") or name_of(None)
+
+
+def _drop_family(config: dict, schema: Mapping) -> None:
+    """Take out what belongs to the family with this schema."""
+    config["base"]["architecture"] = {}
+    config.pop("sampler", None)
+    for section in (config["base"].get("training"), config.get("finetune")):
+        for key in schema["training"]["properties"]:
+            if isinstance(section, dict):
+                section.pop(key, None)
+
+
+def _merge(config: dict, layer: Mapping) -> None:
+    for key, value in layer.items():
         if isinstance(value, Mapping) and isinstance(config.get(key), dict):
-            _lay_over(config[key], value)
+            _merge(config[key], value)
         else:
-            config[key] = value
+            config[key] = copy.deepcopy(value)
+
+
+def _whole(value: Any) -> Any:
+    """The same with every float that is a whole number as an integer."""
+    if isinstance(value, dict):
+        return {key: _whole(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_whole(item) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def complete_schema(schema: Mapping, architecture: Mapping | None, imported: bool = False) -> dict:
+    """The schema of configurations whose models are of the architecture's family.
+
+    Args:
+        imported: whether θ_r is a checkpoint: of its architecture the configuration may say as little as it likes.
+    """
+    family = settings_of(architecture)
+    own = family.SCHEMA["architecture"]
+    complete = copy.deepcopy(dict(schema))
+    sections = complete["properties"]
+    sections["base"]["properties"]["architecture"] = {
+        "type": ["object", "null"],
+        "additionalProperties": False,
+        "required": [] if imported else own["required"],
+        "properties": {"family": {"enum": list(NAMES)}, **own["properties"]},
+    }
+    sections["sampler"] = {"type": "object", "additionalProperties": False, **family.SCHEMA["sampler"]}
+    sections["blocks"]["else"] = {"enum": list(family.BLOCKS)}
+    parts = [complete["$defs"]["training"], family.SCHEMA["training"]]
+    for section in (sections["base"]["properties"]["training"], sections["finetune"]):
+        del section["$ref"]
+        whole = [section, *parts]
+        section["additionalProperties"] = False
+        section["required"] = [key for part in whole for key in part["required"]]
+        section["properties"] = {key: value for part in whole for key, value in part["properties"].items()}
+    return complete
 
 
 def check_config(config: Mapping, schema: Mapping) -> None:
     """Check types, ranges and unknown keys against the JSON schema, then what one key demands of another.
 
+    Args:
+        schema: of `schemas/config.schema.yaml`, to which the model's family adds its own sections.
+
     Raises:
         InputError: the first fault in the order of the keys.
     """
-    faults = sorted(_Validator(schema).iter_errors(config), key=lambda fault: list(map(str, fault.absolute_path)))
+    architecture = _architecture(config)
+    if architecture and _known_family(architecture) not in NAMES:
+        family = architecture["family"]
+        raise InputError(f"config: base.architecture.family: {family!r} must be one of {', '.join(NAMES)}")
+    base = config.get("base")
+    imported = isinstance(base, Mapping) and base.get("checkpoint") is not None
+    validator = _Validator(complete_schema(schema, architecture, imported))
+    faults = sorted(validator.iter_errors(config), key=lambda fault: list(map(str, fault.absolute_path)))
     if faults:
         raise InputError(_one_line(faults[0]))
     for key, message in _contradictions(config):
         raise InputError(f"config: {key}: {message}")
 
 
+def check_sampler(sampler: Mapping, architecture: Mapping) -> None:
+    """Check sampler settings given on a command line, as those of a configuration are checked.
+
+    Raises:
+        InputError: the first fault.
+    """
+    section = {"type": "object", "additionalProperties": False, **settings_of(architecture).SCHEMA["sampler"]}
+    for fault in _Validator(section).iter_errors(sampler):
+        raise InputError(_one_line(fault, "--sampler"))
+    alone = {"sampler": sampler, "base": {"architecture": None, "training": None}}
+    for key, message in settings_of(architecture).contradictions(alone):
+        raise InputError(f"--sampler: {key}: {message}")
+
+
 def check_network(config: Mapping) -> None:
     """Check that the architecture can be built and that the blocks split its parameters.
 
-    A base.checkpoint without base.architecture is known only after its import; the merge checks it then.
+    A base.checkpoint without a whole base.architecture is known only after its import; the merge checks it then.
 
     Raises:
         InputError: the first fault.
     """
     import torch
 
-    from adaptive_neon.families.networks.unet import build
+    from adaptive_neon.families.loading import build
 
-    if config["base"]["architecture"] is None:
+    architecture = config["base"]["architecture"]
+    if architecture is None or not architecture.keys() >= set(
+        settings_of(architecture).SCHEMA["architecture"]["required"]
+    ):
         return
     with torch.device("meta"):
-        names = build(config["base"]["architecture"]).state_dict()
-    assign_blocks(names, block_patterns(config))
+        names = build(architecture).state_dict()
+    assign_blocks(list(filter(settings_of(architecture).is_weight, names)), block_patterns(config))
 
 
 def block_patterns(config: Mapping) -> dict[str, str]:
     """Block → pattern, in the order of the config."""
     blocks = config["blocks"]
-    return PRESETS[blocks] if isinstance(blocks, str) else {block["name"]: block["pattern"] for block in blocks}
+    if isinstance(blocks, str):
+        return dict(settings_of(config["base"]["architecture"]).BLOCKS[blocks])
+    return {block["name"]: block["pattern"] for block in blocks}
 
 
 def _contradictions(config: Mapping) -> Iterator[tuple[str, str]]:
@@ -128,6 +270,7 @@ def _contradictions(config: Mapping) -> Iterator[tuple[str, str]]:
         )
     if base["training"] and base["architecture"] is None:
         yield "base.architecture", "null, but base.training needs it; give the network's architecture"
+    yield from settings_of(base["architecture"]).contradictions(config)
     names = [] if isinstance(config["blocks"], str) else [block["name"] for block in config["blocks"]]
     weights = len(config["grid"]["weights"])
     if weights ** len(names) > MOST_POINTS:
@@ -141,12 +284,6 @@ def _contradictions(config: Mapping) -> Iterator[tuple[str, str]]:
     snapshots = config["finetune"]["snapshots_kimg"]
     if sorted(set(snapshots)) != snapshots:
         yield "finetune.snapshots_kimg", f"{snapshots} is not rising; sort it and drop what repeats"
-    sampler = config["sampler"]
-    if sampler["sigma_min"] >= sampler["sigma_max"]:
-        yield (
-            "sampler.sigma_min",
-            f"{sampler['sigma_min']} is not below sampler.sigma_max, {sampler['sigma_max']}",
-        )
     for key in ("base.training", "finetune"):
         training = base["training"] if key == "base.training" else config[key]
         if not training:
@@ -161,8 +298,6 @@ def _contradictions(config: Mapping) -> Iterator[tuple[str, str]]:
                 f"{micro_batch} makes {training['batch'] // micro_batch} micro-batches of a batch, which "
                 f"run.training_processes = {processes} cannot share evenly",
             )
-        if base["architecture"] and training.get("augment") and base["architecture"].get("augment_dim", 0) != 9:
-            yield f"{key}.augment", f"{training['augment']} needs base.architecture.augment_dim: 9, its labels"
     search, heldout = (
         range(config[key]["first_seed"], config[key]["first_seed"] + config[key]["images"])
         for key in ("search", "heldout")
@@ -222,7 +357,7 @@ def _toy_contradictions(toy: Mapping) -> Iterator[tuple[str, str]]:
         yield "toy.layerwise.bounds", f"{low} is not below {high}"
 
 
-def _one_line(fault: ValidationError) -> str:
+def _one_line(fault: ValidationError, source: str = "config") -> str:
     key = ".".join(map(str, fault.absolute_path))
     value, allowed = fault.instance, fault.validator_value
     rule = {
@@ -243,11 +378,11 @@ def _one_line(fault: ValidationError) -> str:
         unknown = min(set(value) - set(known), key=str)
         near = difflib.get_close_matches(str(unknown), known, n=1)
         hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(known)}"
-        return f"config: {'.'.join([key, str(unknown)]).lstrip('.')}: unknown key; {hint}"
+        return f"{source}: {'.'.join([key, str(unknown)]).lstrip('.')}: unknown key; {hint}"
     if fault.validator == "required":
         missing = next(name for name in allowed if name not in value)
-        return f"config: {'.'.join([key, missing]).lstrip('.')}: missing; config.yaml shows what belongs there"
-    return f"config: {key}: {value!r} {rule[fault.validator]()}"
+        return f"{source}: {'.'.join([key, missing]).lstrip('.')}: missing; config.yaml shows what belongs there"
+    return f"{source}: {key}: {value!r} {rule[fault.validator]()}"
 
 
 def _type_names(types: str | list[str]) -> str:

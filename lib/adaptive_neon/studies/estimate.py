@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from adaptive_neon.families import settings_of
 from adaptive_neon.families.checkpoints import read_checkpoint
 from adaptive_neon.jobs.times import job_seconds
 from adaptive_neon.merging.grid import cell_name
@@ -15,12 +16,7 @@ from adaptive_neon.studies.plan import Study
 # networks. They are small for a GPU, which reaches a fifth to a tenth of its peak with them.
 FLOPS = {"cpu": 3e10, "V100": 9e12, "A100": 4e13, "H100": 1e14, "H200": 1e14}
 START_UP = 10.0  # s of a job before it computes
-BACKWARD = 3  # a training step costs the forward pass three times (Kaplan et al. 2020, arXiv 2001.08361, table 1)
 FEATURES = {"inception": 1.14e10, "inception-clean": 1.14e10}  # FLOP an image (Inception-v3: 5.7 G multiply-adds)
-
-# The network of NVIDIA's checkpoints by their resolution, for a study that has not imported its own yet.
-EDM = {"model_type": "SongUNet", "img_channels": 3, "label_dim": 0, "model_channels": 128, "num_blocks": 4}
-EDM_LEVELS = {32: [2, 2, 2], 64: [1, 2, 2, 2]}
 
 JOB = re.compile(
     r"replica-\d+/(?P<stage>grid|heldout)-(?P<kimg>\d+)/(?P<cell>.+)-(?P<rule>generate|shard|measure)(-\d+)?"
@@ -56,42 +52,26 @@ class Estimate:
     hours: float
 
 
-def network_flop(architecture: Mapping) -> float:
-    """Floating-point operations of one evaluation of the network on one image; a multiply-add is two."""
-    import torch
-    from torch.utils.flop_counter import FlopCounterMode
-
-    from adaptive_neon.families.networks.unet import build
-
-    side, channels = architecture["img_resolution"], architecture["img_channels"]
-    with torch.device("meta"), torch.inference_mode(), FlopCounterMode(display=False) as counter:
-        network = build(architecture).eval()
-        labels = torch.zeros(1, network.label_dim) if network.label_dim else None
-        network(torch.zeros(1, channels, side, side), torch.ones(1, 1, 1, 1), labels)
-    return counter.get_total_flops()
-
-
 def architecture_of(config: Mapping, results: Path) -> Mapping:
-    """The architecture of the configuration, of the imported model, or that of NVIDIA's of its resolution."""
+    """The architecture of the configuration, of the imported model, or of a published checkpoint of its name."""
     base = config["base"]
-    if base.get("architecture"):
+    if base["training"]:
         return base["architecture"]
     if (model := results / "base/model.safetensors").exists():
         return read_checkpoint(model).architecture
-    match = re.search(r"(\d+)x\1", str(base["checkpoint"]))
-    side = int(match[1]) if match and int(match[1]) in EDM_LEVELS else 32
-    return EDM | {"img_resolution": side, "channel_mult": EDM_LEVELS[side], "attn_resolutions": [16]}
+    known = base["architecture"] or {}
+    return settings_of(known).published_architecture(str(base["checkpoint"])) | known
 
 
-def rules_of(config: Mapping, network: float) -> list[Rule]:
+def rules_of(config: Mapping, training_flop: float, drawing_flop: float) -> list[Rule]:
     """The rules of a study that take time, with all that they have to do.
 
     Args:
-        network: FLOP of one evaluation of the network.
+        training_flop: of a training step per image.
+        drawing_flop: of drawing an image.
     """
     study, run = Study(config), config["run"]
     replicas, snapshots = len(study.replicas), len(study.snapshots)
-    evaluations = 2 * config["sampler"]["steps"] - 1
     base_cell = cell_name(study.base_point)
     searched = {name: points for name, points in study.cells.items() if name != base_cell}
     cells = replicas * (snapshots * len(searched) + (base_cell in study.cells))
@@ -111,12 +91,12 @@ def rules_of(config: Mapping, network: float) -> list[Rule]:
     tuned = replicas * study.snapshots[-1] * 1000
     synthetic = replicas * config["synthetic"]["images"]
     return [
-        Rule("base", 1, trained(config["base"]["training"]), BACKWARD * network, training, gpu),
-        Rule("synthetic", replicas, synthetic, evaluations * network, training, gpu),
-        Rule("finetune", replicas * snapshots, tuned, BACKWARD * network, training, gpu),
+        Rule("base", 1, trained(config["base"]["training"]), training_flop, training, gpu),
+        Rule("synthetic", replicas, synthetic, drawing_flop, training, gpu),
+        Rule("finetune", replicas * snapshots, tuned, training_flop, training, gpu),
         Rule("merge", cells + winners, 0, 0.0, 1, False),
-        *([Rule("shard", shards, drawn, evaluations * network, job, gpu)] if shards else []),
-        Rule("generate", cells + winners, 0 if shards else drawn, evaluations * network, job, gpu and not shards),
+        *([Rule("shard", shards, drawn, drawing_flop, job, gpu)] if shards else []),
+        Rule("generate", cells + winners, 0 if shards else drawn, drawing_flop, job, gpu and not shards),
         Rule("measure", cells + winners, drawn, features, job, gpu and features > 0),
     ]
 

@@ -18,7 +18,7 @@ class Study:
         self.blocks = list(block_patterns(config))
         self.replicas = range(config["replicas"])
         self.snapshots: list[int] = config["finetune"]["snapshots_kimg"]
-        weights = sorted(config["grid"]["weights"])
+        weights = sorted(map(float, config["grid"]["weights"]))
         self.grid_points = grid(dict.fromkeys(self.blocks, weights))
         self.diagonal_points = diagonal(self.blocks, sorted({*weights, *config["grid"]["diagonal"]}))
         self.cells: dict[str, list[Point]] = cells([*self.grid_points, *self.diagonal_points])

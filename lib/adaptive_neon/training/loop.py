@@ -1,22 +1,21 @@
-"""EDM's training loop (Karras et al. 2022, table 7 and section 5), one segment at a time.
+"""The training loop, one segment at a time: Adam, a ramp of the learning rate, a moving average of the weights.
+
+The hyperparameters are those of Karras et al. 2022 (arXiv 2206.00364, table 7 and section 5).
 
 Every random number of a step follows from (seed, step, micro-batch), and the order of the data from
 (seed, epoch). A segment that continues from a saved state therefore equals an uninterrupted run.
 """
 
 import copy
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from functools import partial
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 import numpy as np
 import torch
+from torch import nn
 
 from adaptive_neon.errors import InputError
-from adaptive_neon.families.edm.augmentation import LABELS, augment
-from adaptive_neon.families.edm.diffusion import edm_loss, from_uint8
-from adaptive_neon.families.networks.unet import EDMPrecond
 from adaptive_neon.jobs.files import check_zip, replacing
 from adaptive_neon.jobs.rolling import RollingCheckpoint
 from adaptive_neon.training.distributed import add_up, processes, rank
@@ -29,20 +28,31 @@ class TrainingSettings:
     batch: int
     lr: float
     ema_halflife_kimg: float
-    dropout: float
     seed: int
     ema_rampup_ratio: float | None = None
     lr_rampup_kimg: float = 0.0
     micro_batch: int | None = None
-    augment: float = 0.0  # probability of each transformation (see `augmentation`)
+    family: Mapping = field(default_factory=dict)  # the settings that only the model's family knows
+
+    @classmethod
+    def from_section(cls, section: Mapping) -> "TrainingSettings":
+        """The settings in `base.training` or `finetune` of a configuration, lengths of training left out."""
+        own = {name.name for name in fields(cls)} - {"family"}
+        settings = {key: value for key, value in section.items() if key not in ("kimg", "snapshots_kimg")}
+        family = {key: settings.pop(key) for key in set(settings) - own}
+        return cls(**settings, family=family)
+
+
+Loss = Callable[[nn.Module, torch.Tensor, torch.Tensor | None, Mapping, torch.dtype], torch.Tensor]
 
 
 @dataclass
 class Training:
     """The state of a training: network, its moving average (EMA), optimizer, images seen, loss log."""
 
-    network: EDMPrecond
+    network: nn.Module
     settings: TrainingSettings
+    loss: Loss  # of the network's family (see `protocol.Family.loss`)
     images_seen: int = 0
     losses: list[tuple[int, float]] = field(default_factory=list)  # of the current segment
 
@@ -131,7 +141,6 @@ def train(
             network's size or classes.
     """
     _check_fit(training.network, images, labels)
-    check_augmentation(training.settings.augment, training.network.augment_dim)
     if (saved := rolling.load()) is not None:
         progress(saved["images_seen"] - training.images_seen)
         training.load_state_dict(saved)
@@ -143,16 +152,7 @@ def train(
             rolling.save_if_due(training.state_dict)
 
 
-def check_augmentation(probability: float, augment_dim: int) -> None:
-    """Raise an InputError if the network has no labels for the augmentation, which then leaks into its images."""
-    if probability and augment_dim != LABELS:
-        raise InputError(
-            f"augment: {probability}, but the network has augment_dim {augment_dim}; set augment to 0, or start "
-            f"from a network with augment_dim {LABELS}"
-        )
-
-
-def _check_fit(network: EDMPrecond, images: np.ndarray, labels: np.ndarray | None) -> None:
+def _check_fit(network: nn.Module, images: np.ndarray, labels: np.ndarray | None) -> None:
     expected = (network.img_resolution, network.img_resolution, network.img_channels)
     if images.shape[1:] != expected:
         raise InputError(
@@ -176,17 +176,14 @@ def _step(training: Training, images: np.ndarray, labels: np.ndarray | None, dty
     for start in range(rank() * micro_batch, settings.batch, processes() * micro_batch):
         torch.manual_seed(stream_seed(settings.seed, step, start // micro_batch))
         indices = order[start : start + micro_batch]
-        batch = from_uint8(torch.from_numpy(images[indices]).to(device))
-        one_hot = None
-        if network.label_dim:
-            one_hot = torch.eye(network.label_dim, device=device)[torch.from_numpy(labels[indices]).to(device)]
-        denoise = partial(network, class_labels=one_hot, dtype=dtype)
-        change = partial(augment, probability=settings.augment) if settings.augment else None
-        loss = edm_loss(denoise, batch, network.sigma_data, augment=change).sum() / settings.batch
+        batch = torch.from_numpy(images[indices]).to(device)
+        classes = torch.from_numpy(labels[indices]).to(device) if network.label_dim else None
+        losses = training.loss(network, batch, classes, settings.family, dtype)
+        loss = losses.sum() / settings.batch
         loss.backward()
         total += loss.detach()
     add_up([total, *(parameter.grad for parameter in network.parameters())])
-    mean = total.item() / batch[0].numel()
+    mean = total.item() / losses[0].numel()
     if not np.isfinite(mean):
         raise InputError(
             f"training diverged at step {step} ({training.images_seen} images): loss {mean}; lower lr"

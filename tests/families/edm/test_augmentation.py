@@ -3,7 +3,8 @@ import math
 import numpy as np
 import pytest
 import torch
-from adaptive_neon.families.edm.augmentation import LABELS, SYM6, augment, resample
+from adaptive_neon.families.edm.augmentation import SYM6, augment, resample
+from adaptive_neon.families.edm.settings import LABELS
 
 # The arguments of EDM's training script.
 PRESET = {"xflip": 1e8, "yflip": 1, "scale": 1, "rotate_frac": 1, "aniso": 1, "translate_frac": 1}

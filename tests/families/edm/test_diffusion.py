@@ -3,7 +3,9 @@ from itertools import pairwise
 
 import pytest
 import torch
-from adaptive_neon.families.edm.diffusion import edm_loss, from_uint8, heun, noise_levels, seeded_noise, to_uint8
+from adaptive_neon.families.edm.diffusion import edm_loss, heun, noise_levels
+from adaptive_neon.families.pixels import from_uint8, to_uint8
+from adaptive_neon.families.sampling import seeded_noise
 
 MEAN, DEVIATION = 0.3, 0.5
 

@@ -4,14 +4,10 @@ import numpy as np
 import pytest
 import torch
 from adaptive_neon.errors import InputError
-from adaptive_neon.families.networks.unet import (
-    ARCHITECTURES,
-    EDMPrecond,
-    arrays,
-    build,
-    load,
-    require_architecture,
-)
+from adaptive_neon.families.checkpoints import Checkpoint
+from adaptive_neon.families.edm.family import build
+from adaptive_neon.families.edm.network import ARCHITECTURES, EDMPrecond
+from adaptive_neon.families.loading import arrays, load, require_architecture
 from torch import nn
 
 SMALL = {
@@ -284,19 +280,19 @@ def test_unsupported_architecture(change, words):
 def test_weights_of_another_network(tensors, words):
     found = tensors(arrays(build(small("ncsnpp"))))
     with pytest.raises(InputError, match=words):
-        load(found, small("ncsnpp"))
+        load(Checkpoint(found, small("ncsnpp")))
 
 
 def test_a_claimed_size_allocates_nothing():
     """36 TB, were the network built before it is compared with its tensors."""
     with pytest.raises(InputError, match="differ, first"):
-        load({"model.weight": np.zeros(3)}, small("ddpmpp", model_channels=10**6 - 10**6 % 32))
+        load(Checkpoint({"model.weight": np.zeros(3)}, small("ddpmpp", model_channels=10**6 - 10**6 % 32)))
 
 
 def test_weights_come_back_as_float32():
     network = build(small("ncsnpp"))
     tensors = {name: array.astype(np.float16) for name, array in arrays(network).items()}
-    loaded = load(tensors, small("ncsnpp"))
+    loaded = load(Checkpoint(tensors, small("ncsnpp")))
     assert not any(parameter.requires_grad for parameter in loaded.parameters())
     for name, tensor in loaded.state_dict().items():
         assert tensor.dtype == torch.float32

@@ -11,8 +11,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-LABELS = 9  # an image's augment labels, the network's `augment_dim`
-
 # Standard deviations: of scale factors in log2, of translations in sides of the image.
 SCALE_STD = ANISOTROPY_STD = 0.2
 TRANSLATION_STD = 0.125

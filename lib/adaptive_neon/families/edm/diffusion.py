@@ -1,6 +1,6 @@
 """EDM's diffusion (Karras et al. 2022, arXiv 2206.00364) as pure functions of a denoiser D(x, σ)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from itertools import pairwise
 
 import torch
@@ -38,26 +38,6 @@ def heun(denoise: Denoiser, noise: torch.Tensor, sigmas: torch.Tensor) -> torch.
     return x
 
 
-def seeded_noise(
-    seeds: Sequence[int], shape: Sequence[int], label_dim: int = 0
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Starting noise and class of each image, from one generator per seed: the noise first, then the class.
-
-    The streams live on the CPU, so that a seed is the same image on every device and in every batch.
-
-    Returns:
-        noise: float32 [N, *shape]; classes: int64 [N], zeros where label_dim is 0.
-    """
-    noise = torch.empty(len(seeds), *shape)
-    classes = torch.zeros(len(seeds), dtype=torch.int64)
-    for i, seed in enumerate(seeds):
-        generator = torch.Generator().manual_seed(int(seed))
-        noise[i] = torch.randn(*shape, generator=generator)
-        if label_dim:
-            classes[i] = torch.randint(label_dim, [], generator=generator)
-    return noise, classes
-
-
 def edm_loss(
     denoise: Denoiser,
     images: torch.Tensor,
@@ -83,13 +63,3 @@ def edm_loss(
         images, labels["augment_labels"] = augment(images)
     noisy = images + sigma * torch.randn_like(images)
     return weight * (denoise(noisy, sigma, **labels) - images) ** 2
-
-
-def to_uint8(x: torch.Tensor) -> torch.Tensor:
-    """Images in [−1, 1], [N, C, H, W], as uint8 [N, H, W, C]: x·127.5 + 128, clipped and truncated."""
-    return (x * 127.5 + 128).clip(0, 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous()
-
-
-def from_uint8(images: torch.Tensor) -> torch.Tensor:
-    """uint8 [N, H, W, C] as float32 [N, C, H, W] in [−1, 1]."""
-    return images.permute(0, 3, 1, 2).to(torch.float32) / 127.5 - 1

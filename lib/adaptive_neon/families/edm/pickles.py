@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from adaptive_neon.errors import InputError
 
 # The ADM network for ImageNet-64, the largest that NVIDIA published, takes 62,000 opcodes and 1,000

@@ -1,4 +1,4 @@
-"""The U-Nets of EDM (arXiv 2206.00364) and its preconditioning.
+"""The U-Nets of EDM (arXiv 2206.00364).
 
 `SongUNet` is DDPM++ or NCSN++, `DhariwalUNet` is ADM. Modules, parameters and buffers have the names and
 shapes that they have in NVIDIA's checkpoints, so that weights load without a mapping table. A level of the
@@ -8,9 +8,8 @@ Parameters stay in float32. The convolutional part computes in the type of its i
 noise level and the labels always in float32.
 """
 
-import inspect
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -19,36 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from adaptive_neon.errors import InputError
-
-# Networks by the names that EDM's training script gives them: keyword arguments of `EDMPrecond`.
-ARCHITECTURES = {
-    "ddpmpp": {
-        "model_type": "SongUNet",
-        "embedding_type": "positional",
-        "encoder_type": "standard",
-        "decoder_type": "standard",
-        "channel_mult_noise": 1,
-        "resample_filter": [1, 1],
-        "model_channels": 128,
-        "channel_mult": [2, 2, 2],
-    },
-    "ncsnpp": {
-        "model_type": "SongUNet",
-        "embedding_type": "fourier",
-        "encoder_type": "residual",
-        "decoder_type": "standard",
-        "channel_mult_noise": 2,
-        "resample_filter": [1, 3, 3, 1],
-        "model_channels": 128,
-        "channel_mult": [2, 2, 2],
-    },
-    "adm": {
-        "model_type": "DhariwalUNet",
-        "model_channels": 192,
-        "channel_mult": [1, 2, 3, 4],
-    },
-}
-
+from adaptive_neon.families.architecture import require
 
 MAX_BLOCKS = 1000  # of a level; EDM's have four. A stranger's checkpoint may say any number.
 MAX_TAPS = 32
@@ -526,158 +496,3 @@ class DhariwalUNet(UNet):
 
 
 NETWORKS = {"SongUNet": SongUNet, "DhariwalUNet": DhariwalUNet}
-
-
-# Preconditioning
-
-
-class EDMPrecond(nn.Module):
-    """The denoiser D_θ(x; σ) = c_skip·x + c_out·F_θ(c_in·x; c_noise) (EDM, eq. 7 and Table 1).
-
-    Args:
-        img_resolution: side of the square images in pixels.
-        img_channels: their channels.
-        label_dim: number of classes, 0 for an unconditional model.
-        augment_dim: length of the augment labels, 0 for a model that does not see them.
-        sigma_min: lowest noise level that a sampler may ask for.
-        sigma_max: highest noise level that a sampler may ask for.
-        sigma_data: standard deviation of the data.
-        model_type: F_θ, `SongUNet` or `DhariwalUNet`.
-        model_kwargs: further arguments of that network.
-    """
-
-    def __init__(
-        self,
-        img_resolution: int,
-        img_channels: int,
-        label_dim: int = 0,
-        augment_dim: int = 0,
-        sigma_min: float = 0,
-        sigma_max: float = math.inf,
-        sigma_data: float = 0.5,
-        model_type: str = "DhariwalUNet",
-        **model_kwargs,
-    ):
-        super().__init__()
-        self.img_resolution = img_resolution
-        self.img_channels = img_channels
-        self.label_dim = label_dim
-        self.augment_dim = augment_dim
-        self.sigma_min = sigma_min
-        self.sigma_max = sigma_max
-        self.sigma_data = sigma_data
-        self.model = NETWORKS[model_type](img_resolution, img_channels, label_dim, augment_dim, **model_kwargs)
-
-    def forward(
-        self,
-        x: Tensor,
-        sigma: Tensor | float,
-        class_labels: Tensor | None = None,
-        augment_labels: Tensor | None = None,
-        dtype: torch.dtype = torch.float32,
-    ) -> Tensor:
-        """Denoise.
-
-        Args:
-            x: noisy images [N, C, H, W].
-            sigma: their noise level, one for all or [N].
-            class_labels: one-hot [N, label_dim]; None means no class.
-            augment_labels: what the augmentation did to each image [N, augment_dim]; None means nothing.
-            dtype: the type in which the convolutional part of F_θ computes.
-
-        Returns:
-            The denoised images [N, C, H, W] in float32.
-        """
-        x = x.to(torch.float32)
-        sigma = torch.as_tensor(sigma, dtype=torch.float32, device=x.device).reshape(-1, 1, 1, 1)
-        # Labels that are not given are zeros, so that every parameter takes part whatever is given.
-        class_labels = x.new_zeros(1, self.label_dim) if class_labels is None else class_labels.float()
-        augment_labels = x.new_zeros(1, self.augment_dim) if augment_labels is None else augment_labels.float()
-
-        total = sigma.square() + self.sigma_data**2
-        c_skip = self.sigma_data**2 / total
-        c_out = sigma * self.sigma_data / total.sqrt()
-        c_in = 1 / total.sqrt()
-        c_noise = sigma.log() / 4
-        f = self.model((c_in * x).to(dtype), c_noise.flatten(), class_labels, augment_labels)
-        return c_skip * x + c_out * f.to(torch.float32)
-
-
-def build(architecture: Mapping) -> EDMPrecond:
-    """A freshly initialised network from the arguments of `EDMPrecond`, as in a checkpoint's metadata.
-
-    Raises:
-        InputError: an unknown, missing or unsupported argument.
-    """
-    arguments = complete(architecture)
-    try:
-        return EDMPrecond(**arguments)
-    except (TypeError, ValueError, ArithmeticError, RuntimeError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise InputError(f"architecture: no network can have it ({reason}); correct the arguments") from None
-
-
-def complete(architecture: Mapping) -> dict:
-    """The architecture with the defaults of what it leaves out.
-
-    Raises:
-        InputError: an unknown or a missing argument.
-    """
-    model_type = architecture.get("model_type", "DhariwalUNet")
-    require("model_type", model_type, NETWORKS)
-    known = inspect.signature(EDMPrecond).parameters | inspect.signature(NETWORKS[model_type]).parameters
-    known.pop("model_kwargs")
-    arguments = {key: parameter.default for key, parameter in known.items()} | dict(architecture)
-    for key, value in arguments.items():
-        if key not in known:
-            raise InputError(f"architecture.{key}: unknown argument of {model_type}; remove it")
-        if value is inspect.Parameter.empty:
-            raise InputError(f"architecture.{key} is missing; add it")
-    return arguments
-
-
-def require_architecture(expected: Mapping, found: Mapping) -> None:
-    """Raise an InputError unless every argument in `expected` is that of the network `found`."""
-    found = complete(found)
-    for key, value in expected.items():
-        here = found.get(key, "no argument of its network")
-        if value != (list(here) if isinstance(here, tuple) else here):
-            raise InputError(
-                f"base.architecture.{key}: {value}, but the checkpoint's is {here}; correct it, or drop it"
-            )
-
-
-def require(key: str, value: object, allowed: Collection[str]) -> None:
-    """Raise an InputError unless the value is an allowed one."""
-    if value not in list(allowed):
-        raise InputError(f"architecture.{key}: {value!r} is not supported; use {' or '.join(allowed)}")
-
-
-def load(tensors: Mapping[str, np.ndarray], architecture: Mapping) -> EDMPrecond:
-    """The network of a checkpoint, with its weights, in evaluation mode on the CPU.
-
-    Nothing is allocated before the tensors are known to be those of the architecture, which may claim any size.
-
-    Raises:
-        InputError: they are not.
-    """
-    with torch.device("meta"):
-        network = build(architecture)
-    state = {
-        name: torch.from_numpy(np.asarray(array)).to(torch.float32, copy=True) for name, array in tensors.items()
-    }
-    shapes, expected = ({name: tuple(t.shape) for name, t in s.items()} for s in (state, network.state_dict()))
-    differing = [name for name in expected | shapes if expected.get(name) != shapes.get(name)]
-    if differing:
-        name = differing[0]
-        raise InputError(
-            f"weights do not fit the architecture, which another network must have made: {len(differing)} differ, "
-            f"first {name}: {shapes.get(name, 'missing')}, expected {expected.get(name, 'none')}"
-        )
-    network.load_state_dict(state, assign=True)
-    return network.eval().requires_grad_(False)
-
-
-def arrays(network: EDMPrecond) -> dict[str, np.ndarray]:
-    """The parameters and buffers of a network as NumPy arrays, ready for a checkpoint."""
-    return {name: tensor.detach().cpu().numpy() for name, tensor in network.state_dict().items()}

@@ -1,0 +1,107 @@
+"""EDM as a family: its networks, loss and sampler behind `families.protocol`."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from adaptive_neon.errors import InputError
+from adaptive_neon.families import architecture as arguments
+from adaptive_neon.families.edm.augmentation import augment
+from adaptive_neon.families.edm.diffusion import edm_loss, heun, noise_levels
+from adaptive_neon.families.edm.network import EDMPrecond
+from adaptive_neon.families.edm.settings import LABELS
+from adaptive_neon.families.flop import BACKWARD, count_flop
+from adaptive_neon.families.networks.unet import NETWORKS
+from adaptive_neon.families.pixels import from_uint8, one_hot, to_uint8
+from adaptive_neon.families.sampling import seeded_noise
+
+
+def build(architecture: Mapping, training: Mapping | None = None) -> EDMPrecond:
+    """A freshly initialised network from the arguments of `EDMPrecond`; dropout is that of the training.
+
+    Raises:
+        InputError: an unknown, missing or unsupported argument.
+    """
+    dropout = {"dropout": training["dropout"]} if training else {}
+    try:
+        return EDMPrecond(**complete(architecture) | dropout)
+    except (TypeError, ValueError, ArithmeticError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise InputError(f"architecture: no network can have it ({reason}); correct the arguments") from None
+
+
+def complete(architecture: Mapping) -> dict:
+    """The architecture with the defaults of what it leaves out.
+
+    Raises:
+        InputError: an unknown or a missing argument.
+    """
+    model_type = architecture.get("model_type", "DhariwalUNet")
+    arguments.require("model_type", model_type, NETWORKS)
+    return arguments.complete(architecture, EDMPrecond, NETWORKS[model_type])
+
+
+def loss(
+    network: EDMPrecond, images: Tensor, labels: Tensor | None, training: Mapping, dtype: torch.dtype
+) -> Tensor:
+    """EDM's denoising loss (see `diffusion.edm_loss`), [N, C, H, W].
+
+    Raises:
+        InputError: the network has no labels for the augmentation, which then would leak into its images.
+    """
+    probability = training.get("augment", 0)
+    if probability and network.augment_dim != LABELS:
+        raise InputError(
+            f"augment: {probability}, but the network has augment_dim {network.augment_dim}; set augment to 0, or "
+            f"start from a network with augment_dim {LABELS}"
+        )
+    classes = one_hot(labels, network.label_dim, images.device)
+    denoise = partial(network, class_labels=classes, dtype=dtype)
+    change = partial(augment, probability=probability) if probability else None
+    return edm_loss(denoise, from_uint8(images), network.sigma_data, augment=change)
+
+
+@torch.inference_mode()
+def draw(
+    network: EDMPrecond,
+    seeds: Sequence[int],
+    sampler: Mapping,
+    classes: Sequence[int] | None = None,
+    dtype: torch.dtype = torch.float32,
+) -> tuple[Tensor, Tensor]:
+    """Images by the deterministic sampler; the network's own range of noise levels limits the schedule."""
+    device = next(network.parameters()).device
+    shape = (network.img_channels, network.img_resolution, network.img_resolution)
+    noise, labels = seeded_noise(seeds, shape, network.label_dim, classes)
+    hot = one_hot(labels, network.label_dim, device)
+    limits = {
+        "sigma_min": max(sampler["sigma_min"], network.sigma_min),
+        "sigma_max": min(sampler["sigma_max"], network.sigma_max),
+    }
+    sigmas = noise_levels(**sampler | limits).to(device)
+    images = heun(lambda x, sigma: network(x, sigma, hot, dtype=dtype), noise.to(device), sigmas)
+    return to_uint8(images).cpu(), labels
+
+
+def training_flop(architecture: Mapping) -> float:
+    """Of a training step per image."""
+    return BACKWARD * network_flop(architecture)
+
+
+def drawing_flop(architecture: Mapping, sampler: Mapping) -> float:
+    """Of an image: Heun's second-order steps evaluate the network 2·steps − 1 times."""
+    return (2 * sampler["steps"] - 1) * network_flop(architecture)
+
+
+def network_flop(architecture: Mapping) -> float:
+    """Of one evaluation of the network on one image."""
+
+    def evaluate():
+        network = build(architecture).eval()
+        labels = torch.zeros(1, network.label_dim) if network.label_dim else None
+        side = network.img_resolution
+        network(torch.zeros(1, network.img_channels, side, side), torch.ones(1, 1, 1, 1), labels)
+
+    return count_flop(evaluate)

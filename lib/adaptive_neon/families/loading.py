@@ -1,0 +1,67 @@
+"""Networks from checkpoints, and back."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from torch import nn
+
+from adaptive_neon.errors import InputError
+from adaptive_neon.families import family_of, name_of
+from adaptive_neon.families.checkpoints import Checkpoint
+
+
+def build(architecture: Mapping, training: Mapping | None = None) -> nn.Module:
+    """A freshly initialised network of whatever family (see `protocol.Family.build`)."""
+    return family_of(architecture).build(arguments(architecture), training)
+
+
+def load(checkpoint: Checkpoint, training: Mapping | None = None) -> nn.Module:
+    """The network of a checkpoint, with its weights, in evaluation mode on the CPU.
+
+    Nothing is allocated before the tensors are known to be those of the architecture, which may claim any size.
+
+    Raises:
+        InputError: they are not.
+    """
+    with torch.device("meta"):
+        network = build(checkpoint.architecture, training)
+    state = {
+        name: torch.from_numpy(np.asarray(array)).to(torch.float32, copy=True)
+        for name, array in checkpoint.tensors.items()
+    }
+    shapes, expected = ({name: tuple(t.shape) for name, t in s.items()} for s in (state, network.state_dict()))
+    differing = [name for name in expected | shapes if expected.get(name) != shapes.get(name)]
+    if differing:
+        name = differing[0]
+        raise InputError(
+            f"weights do not fit the architecture, which another network must have made: {len(differing)} differ, "
+            f"first {name}: {shapes.get(name, 'missing')}, expected {expected.get(name, 'none')}"
+        )
+    network.load_state_dict(state, assign=True)
+    return network.eval().requires_grad_(False)
+
+
+def arrays(network: nn.Module) -> dict[str, np.ndarray]:
+    """The parameters and buffers of a network as NumPy arrays, ready for a checkpoint."""
+    return {name: tensor.detach().cpu().numpy() for name, tensor in network.state_dict().items()}
+
+
+def require_architecture(expected: Mapping, found: Mapping) -> None:
+    """Raise an InputError unless every argument in `expected` is that of the architecture `found`."""
+    if name_of(expected) != name_of(found):
+        raise InputError(
+            f"base.architecture.family: {name_of(expected)}, but the checkpoint's is {name_of(found)}; correct it"
+        )
+    found = family_of(found).complete(arguments(found))
+    for key, value in arguments(expected).items():
+        here = found.get(key, "no argument of its network")
+        if value != (list(here) if isinstance(here, tuple) else here):
+            raise InputError(
+                f"base.architecture.{key}: {value}, but the checkpoint's is {here}; correct it, or drop it"
+            )
+
+
+def arguments(architecture: Mapping) -> dict:
+    """The arguments of the network: the architecture without the name of its family."""
+    return {key: value for key, value in architecture.items() if key != "family"}

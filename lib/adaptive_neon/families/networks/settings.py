@@ -1,0 +1,36 @@
+"""What can be known of the shared networks without torch: the schemas of their arguments, blocks, buffers."""
+
+COUNT = {"type": "integer", "minimum": 1}
+POSITIVE = {"type": "number", "exclusiveMinimum": 0}
+SHARE = {"type": "number", "minimum": 0, "exclusiveMaximum": 1}
+COUNTS = {"type": "array", "minItems": 1, "items": COUNT}
+
+# Of every network here: its images and its classes.
+IMAGES = {"img_resolution": COUNT, "img_channels": COUNT, "label_dim": {"type": "integer", "minimum": 0}}
+
+UNET = {
+    "model_type": {"enum": ["SongUNet", "DhariwalUNet"]},
+    "augment_dim": {"type": "integer", "minimum": 0},
+    "model_channels": COUNT,
+    "channel_mult": COUNTS,
+    "channel_mult_emb": COUNT,
+    "num_blocks": COUNT,
+    "attn_resolutions": {"type": "array", "items": COUNT},
+    "label_dropout": SHARE,
+    "embedding_type": {"enum": ["positional", "fourier"]},
+    "channel_mult_noise": COUNT,
+    "encoder_type": {"enum": ["standard", "residual"]},
+    "decoder_type": {"enum": ["standard"]},
+    "resample_filter": COUNTS,
+}
+
+# By the published rule (Adaptive Neon's code) a name that mentions the lowest resolution or the embedding
+# (`map_…`) is mid, whichever half of the U-Net it stands in; else `enc` is enc and `dec` is dec; what is left,
+# ADM's `out_…`, is mid.
+UNET_BLOCKS = {
+    "enc": r"enc\.(?!{lowest}_)",
+    "mid": r"{lowest}_|map_|out_",
+    "dec": r"dec\.(?!{lowest}_)",
+}
+
+UNET_BUFFERS = ("resample_filter", "map_noise.freqs")  # what their names end in

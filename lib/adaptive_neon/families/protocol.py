@@ -1,0 +1,122 @@
+"""What a family of models is: two modules, `settings.py` and `family.py`, with these functions and constants.
+
+An *architecture* is the JSON object that rebuilds a network, as a configuration and a checkpoint's metadata hold
+it: the arguments of the family's network, and the name of the family under the key `family`.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+
+class Settings(Protocol):
+    """`settings.py`: all that the workflow asks of a family in each of its processes, so it imports no torch.
+
+    Attributes:
+        SCHEMA: JSON schemas of the family's sections `architecture` and `sampler`; and of `training`, what it adds
+            to the settings of the training loop.
+        BLOCKS: presets: name → block → pattern (see `merging.blocks.assign_blocks`); the first is the default.
+        SAMPLER: sampler settings for a model that brings none of its own.
+        PUBLISHED: suffixes of the files that `read_published` reads.
+    """
+
+    SCHEMA: Mapping[str, Mapping]
+    BLOCKS: Mapping[str, Mapping[str, str]]
+    SAMPLER: Mapping
+    PUBLISHED: Sequence[str]
+
+    def contradictions(self, config: Mapping) -> Iterator[tuple[str, str]]:
+        """What one key of the family's sections demands of another: the key, and one line that says the mend."""
+
+    def is_weight(self, name: str) -> bool:
+        """Whether a tensor of this name is a weight. All others are constants, never extrapolated."""
+
+    def read_published(self, path: Path) -> tuple[dict[str, np.ndarray], dict]:
+        """The tensors and the architecture in a published file, read without executing anything in it.
+
+        Raises:
+            InputError: not such a file.
+        """
+
+    def published_architecture(self, checkpoint: str) -> dict:
+        """The architecture of the published checkpoint of this name, to estimate with before it is imported."""
+
+    def upstream_usage(self, architecture: Mapping, path: str) -> str:
+        """Lines of Python that load the state dict at `path` in the family's own code base."""
+
+
+class Network(Protocol):
+    """What every family's network says of itself. `label_dim` is the number of classes, 0 for none."""
+
+    img_resolution: int
+    img_channels: int
+    label_dim: int
+
+
+class Family(Protocol):
+    """`family.py`: building, training and drawing. A network is an `nn.Module` that is a `Network`."""
+
+    def build(self, architecture: Mapping, training: Mapping | None = None) -> nn.Module:
+        """A freshly initialised network.
+
+        Args:
+            architecture: without the key `family`.
+            training: the family's settings of a training to come: some, such as dropout, are the network's.
+
+        Raises:
+            InputError: an unknown, missing or unsupported argument.
+        """
+
+    def complete(self, architecture: Mapping) -> dict:
+        """The architecture with the defaults of what it leaves out.
+
+        Raises:
+            InputError: an unknown or a missing argument.
+        """
+
+    def loss(
+        self, network: nn.Module, images: Tensor, labels: Tensor | None, training: Mapping, dtype: torch.dtype
+    ) -> Tensor:
+        """The training loss of each image.
+
+        Args:
+            images: uint8 [N, H, W, C].
+            labels: class of each, int64 [N]; None for a network without classes.
+            training: the family's own training settings.
+            dtype: the type that the network runs in.
+
+        Returns:
+            [N, …], not yet summed. Random numbers come from torch's global stream.
+        """
+
+    def draw(
+        self,
+        network: nn.Module,
+        seeds: Sequence[int],
+        sampler: Mapping,
+        classes: Sequence[int] | None = None,
+        dtype: torch.dtype = torch.float32,
+    ) -> tuple[Tensor, Tensor]:
+        """One batch of images, each a function of its seed and its class alone, up to rounding.
+
+        Args:
+            network: on the device to run on.
+            seeds: one per image.
+            sampler: the family's sampler settings.
+            classes: one per image; None draws each from its seed.
+            dtype: the type that the network runs in.
+
+        Returns:
+            uint8 [N, H, W, C] and classes int64 [N], on the CPU. If any image is not finite, the model has
+            diverged and the images are empty, [0, H, W, C].
+        """
+
+    def training_flop(self, architecture: Mapping) -> float:
+        """Floating-point operations of a training step per image; a multiply-add is two."""
+
+    def drawing_flop(self, architecture: Mapping, sampler: Mapping) -> float:
+        """Floating-point operations of drawing an image."""
