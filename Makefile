@@ -17,10 +17,14 @@ BIN := .venv/bin
 RESULTS := results/$(EXPERIMENT)
 OVERLAY := $(if $(filter-out digits,$(EXPERIMENT)),--configfile experiments/$(EXPERIMENT).yaml)
 
+# Snakemake's own words for a faulty overlay don't name the file.
+CHECK = $(if $(OVERLAY),@$(BIN)/adaptive-neon check config.yaml experiments/$(EXPERIMENT).yaml >/dev/null)
+
 .PHONY: study toy plan estimate test faults test-slurm test-kubernetes check clean
 .DEFAULT_GOAL := study
 
 study: .venv/installed
+	$(CHECK)
 	@$(BIN)/snakemake $(OVERLAY) --quiet all $(ARGS)
 	@$(BIN)/adaptive-neon show $(RESULTS)
 
@@ -29,6 +33,7 @@ toy: .venv/installed
 	@$(BIN)/adaptive-neon show results/toy
 
 plan: .venv/installed
+	$(CHECK)
 	@$(BIN)/snakemake $(OVERLAY) --dry-run --quiet host reason $(ARGS)
 
 estimate: .venv/installed

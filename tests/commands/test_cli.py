@@ -358,3 +358,17 @@ def test_fid_refuses(sets, fails, arguments, words):
     np.savez("small.npz", mu=np.zeros(2), sigma=np.eye(2))
     np.savez("nan.npz", mu=np.full(3, np.nan), sigma=np.eye(3))
     fails(words, "fid", *arguments)
+
+
+# check
+
+
+def test_check(tmp_path, capsys, fails):
+    root = Path(__file__).parents[2]
+    main(["check", str(root / "config.yaml"), str(root / "experiments/digits-replicas.yaml")])
+    assert "27 points of 3 blocks, snapshots at 12 kimg, replicas: 5" in capsys.readouterr().out
+    fails(
+        "did you mean digits-null?", "check", str(root / "config.yaml"), str(root / "experiments/digit-null.yaml")
+    )
+    (tmp_path / "config.yaml").write_text("experiment: alone\n")
+    fails("give the config.yaml of a clone first", "check", "config.yaml")

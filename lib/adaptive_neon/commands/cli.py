@@ -4,7 +4,7 @@ import argparse
 import os
 import sys
 
-from adaptive_neon.commands import estimate, export, fid, inspect, merge, reference, sample, show
+from adaptive_neon.commands import check, estimate, export, fid, inspect, merge, reference, sample, show
 from adaptive_neon.errors import InputError
 
 COMMANDS = (
@@ -15,6 +15,7 @@ COMMANDS = (
     fid,
     export,
     show,
+    check,
     estimate,
 )  # each a module: its docstring is the help
 

@@ -7,11 +7,13 @@ the network's floating-point operations and what a device is taken to sustain.
 import argparse
 from pathlib import Path
 
+from adaptive_neon.commands.options import add_configs
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     from adaptive_neon.studies.estimate import FLOPS
 
-    parser.add_argument("configs", type=Path, nargs="+", help="config.yaml, and the overlay of an experiment")
+    add_configs(parser)
     parser.add_argument("--device", choices=FLOPS, help="default: cpu, or H100 where run.environment is cuda")
     parser.add_argument("--results", type=Path, help="of a measured study; default: results/<experiment>")
 
@@ -19,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(configs: list[Path], device: str | None, results: Path | None) -> None:
     from adaptive_neon.families import family_of
     from adaptive_neon.families.loading import arguments
-    from adaptive_neon.studies.config import read_config
+    from adaptive_neon.studies.config import read_experiment
     from adaptive_neon.studies.estimate import (
         FLOPS,
         architecture_of,
@@ -29,7 +31,7 @@ def run(configs: list[Path], device: str | None, results: Path | None) -> None:
         rules_of,
     )
 
-    config = read_config(configs[0].parent / "schemas/config.schema.yaml", configs)
+    config = read_experiment(configs)
     results = results or Path("results") / config["experiment"]
     device = device or {"cpu": "cpu", "cuda": "H100"}[config["run"]["environment"]]
     architecture = architecture_of(config, results)

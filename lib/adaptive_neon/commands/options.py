@@ -3,6 +3,7 @@
 import argparse
 import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from adaptive_neon.errors import InputError
@@ -21,6 +22,11 @@ def add_model(parser: argparse.ArgumentParser, name: str, what: str, **options) 
         help=f"{what}: a published file such as an EDM .pkl, or a .safetensors of this program",
         **options,
     )
+
+
+def add_configs(parser: argparse.ArgumentParser) -> None:
+    """The configuration of an experiment."""
+    parser.add_argument("configs", type=Path, nargs="+", help="config.yaml, and the overlay of an experiment")
 
 
 def add_blocks(parser: argparse.ArgumentParser) -> None:

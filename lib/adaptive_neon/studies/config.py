@@ -61,8 +61,22 @@ def read_config(schema: Path, layers: Sequence[Path], given: Mapping | None = No
     config: dict = {}
     for layer in (*map(read_yaml, layers), read_scalars(dict(given or {}))):
         _lay_over(config, layer)
-    check_config(config, read_yaml(schema))
+    check_config(config, yaml.safe_load(schema.read_text()))
     return _whole(config)
+
+
+def read_experiment(layers: Sequence[Path]) -> dict:
+    """The same from a clone of the project: the schema stands beside the first file.
+
+    Raises:
+        InputError: also if it does not.
+    """
+    schema = layers[0].parent / "schemas/config.schema.yaml"
+    if layers[0].exists() and not schema.exists():
+        raise InputError(
+            f"{layers[0]}: no {schema} beside it; give the config.yaml of a clone first, then overlays"
+        )
+    return read_config(schema, layers)
 
 
 class _Loader(yaml.SafeLoader):
