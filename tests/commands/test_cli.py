@@ -372,4 +372,4 @@ def test_check(tmp_path, capsys, fails):
         "did you mean digits-null?", "check", str(root / "config.yaml"), str(root / "experiments/digit-null.yaml")
     )
     (tmp_path / "config.yaml").write_text("experiment: alone\n")
-    fails("give the config.yaml of a clone first", "check", "config.yaml")
+    fails("give the config.yaml of a clone first", "check", tmp_path / "config.yaml")
