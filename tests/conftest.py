@@ -46,6 +46,12 @@ def machine(tmp_path, monkeypatch):
 
 
 @pytest.fixture
+def root():
+    """The folder of the project."""
+    return ROOT
+
+
+@pytest.fixture
 def config():
     """The default configuration, to be changed at will."""
     return yaml.safe_load((ROOT / "config.yaml").read_text())

@@ -82,7 +82,7 @@ def extractor(features: str, inception: str | None, device: str, precision: str)
 def block_patterns(blocks: Sequence[str] | None, architecture: Mapping) -> dict[str, str]:
     """Block → pattern from the texts of --block, or the first preset of the architecture's family."""
     if not blocks:
-        return dict(next(iter(settings_of(architecture).BLOCKS.values())))
+        return dict(next(iter(settings_of(architecture).block_presets(architecture).values())))
     patterns = dict(text.partition("=")[::2] for text in blocks)
     if len(patterns) < len(blocks) or not all(name and pattern for name, pattern in patterns.items()):
         raise InputError(f"--block: {' '.join(blocks)}; give each block once, as NAME=PATTERN")

@@ -2,8 +2,11 @@
 
 import inspect
 from collections.abc import Callable, Collection, Mapping
+from typing import TypeVar
 
 from adaptive_neon.errors import InputError
+
+Network = TypeVar("Network")
 
 
 def complete(architecture: Mapping, *networks: Callable) -> dict:
@@ -29,6 +32,19 @@ def complete(architecture: Mapping, *networks: Callable) -> dict:
         if value is inspect.Parameter.empty:
             raise InputError(f"architecture.{key} is missing; add it")
     return arguments
+
+
+def construct(network: Callable[..., Network], arguments: Mapping) -> Network:
+    """A network from all of its arguments.
+
+    Raises:
+        InputError: no network can have them.
+    """
+    try:
+        return network(**arguments)
+    except (TypeError, ValueError, ArithmeticError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise InputError(f"architecture: no network can have it ({reason}); correct the arguments") from None
 
 
 def require(key: str, value: object, allowed: Collection[str]) -> None:

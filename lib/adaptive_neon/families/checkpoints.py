@@ -79,10 +79,11 @@ def read_model(path: str | Path) -> Checkpoint:
         InputError: no such file, or not a model.
     """
     path = Path(path)
-    published = next((name for name in NAMES if path.suffix in settings_of({"family": name}).PUBLISHED), None)
-    if published:
-        tensors, arguments = settings_of({"family": published}).read_published(path)
-        checkpoint = Checkpoint(tensors, {"family": published} | arguments)
+    readers = {name: settings_of({"family": name}).PUBLISHED.get(path.suffix) for name in NAMES}
+    family = next((name for name, reader in readers.items() if reader), None)
+    if family:
+        tensors, arguments = readers[family](path)
+        checkpoint = Checkpoint(tensors, {"family": family} | arguments)
     else:
         checkpoint = read_checkpoint(path)
     origin = {"source": path.name, "sha256": sha256_of(path)}

@@ -4,7 +4,7 @@ An *architecture* is the JSON object that rebuilds a network, as a configuration
 it: the arguments of the family's network, and the name of the family under the key `family`.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -19,15 +19,21 @@ class Settings(Protocol):
     Attributes:
         SCHEMA: JSON schemas of the family's sections `architecture` and `sampler`; and of `training`, what it adds
             to the settings of the training loop.
-        BLOCKS: presets: name → block → pattern (see `merging.blocks.assign_blocks`); the first is the default.
         SAMPLER: sampler settings for a model that brings none of its own.
-        PUBLISHED: suffixes of the files that `read_published` reads.
+        PUBLISHED: for each suffix of the files that the family's authors publish, a function that reads one
+            without executing anything in it: path → tensors, architecture; an InputError for any other file.
     """
 
     SCHEMA: Mapping[str, Mapping]
-    BLOCKS: Mapping[str, Mapping[str, str]]
     SAMPLER: Mapping
-    PUBLISHED: Sequence[str]
+    PUBLISHED: Mapping[str, Callable[[Path], tuple[dict[str, np.ndarray], dict]]]
+
+    def block_presets(self, architecture: Mapping | None) -> Mapping[str, Mapping[str, str]]:
+        """Presets by name: block → pattern (see `merging.blocks.assign_blocks`). The first is the default.
+
+        Args:
+            architecture: as far as it is known, None before the import of a model.
+        """
 
     def contradictions(self, config: Mapping) -> Iterator[tuple[str, str]]:
         """What one key of the family's sections demands of another: the key, and one line that says the mend."""
@@ -35,15 +41,12 @@ class Settings(Protocol):
     def is_weight(self, name: str) -> bool:
         """Whether a tensor of this name is a weight. All others are constants, never extrapolated."""
 
-    def read_published(self, path: Path) -> tuple[dict[str, np.ndarray], dict]:
-        """The tensors and the architecture in a published file, read without executing anything in it.
+    def published_architecture(self, checkpoint: str) -> dict:
+        """The architecture of the published checkpoint of this name, to estimate with before it is imported.
 
         Raises:
-            InputError: not such a file.
+            InputError: it follows from no name.
         """
-
-    def published_architecture(self, checkpoint: str) -> dict:
-        """The architecture of the published checkpoint of this name, to estimate with before it is imported."""
 
     def upstream_usage(self, architecture: Mapping, path: str) -> str:
         """Lines of Python that load the state dict at `path` in the family's own code base."""

@@ -196,7 +196,7 @@ def complete_schema(schema: Mapping, architecture: Mapping | None, imported: boo
         "properties": {"family": {"enum": list(NAMES)}, **own["properties"]},
     }
     sections["sampler"] = {"type": "object", "additionalProperties": False, **family.SCHEMA["sampler"]}
-    sections["blocks"]["else"] = {"enum": list(family.BLOCKS)}
+    sections["blocks"]["else"] = {"enum": list(family.block_presets(architecture))}
     parts = [complete["$defs"]["training"], family.SCHEMA["training"]]
     for section in (sections["base"]["properties"]["training"], sections["finetune"]):
         del section["$ref"]
@@ -270,7 +270,8 @@ def block_patterns(config: Mapping) -> dict[str, str]:
     """Block → pattern, in the order of the config."""
     blocks = config["blocks"]
     if isinstance(blocks, str):
-        return dict(settings_of(config["base"]["architecture"]).BLOCKS[blocks])
+        architecture = config["base"]["architecture"]
+        return dict(settings_of(architecture).block_presets(architecture)[blocks])
     return {block["name"]: block["pattern"] for block in blocks}
 
 

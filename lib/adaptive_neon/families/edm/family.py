@@ -12,7 +12,7 @@ from adaptive_neon.families.edm.augmentation import augment
 from adaptive_neon.families.edm.diffusion import edm_loss, heun, noise_levels
 from adaptive_neon.families.edm.network import EDMPrecond
 from adaptive_neon.families.edm.settings import LABELS
-from adaptive_neon.families.flop import BACKWARD, count_flop
+from adaptive_neon.families.flop import BACKWARD, network_flop
 from adaptive_neon.families.networks.unet import NETWORKS
 from adaptive_neon.families.pixels import from_uint8, one_hot, to_uint8
 from adaptive_neon.families.sampling import seeded_noise
@@ -25,11 +25,7 @@ def build(architecture: Mapping, training: Mapping | None = None) -> EDMPrecond:
         InputError: an unknown, missing or unsupported argument.
     """
     dropout = {"dropout": training["dropout"]} if training else {}
-    try:
-        return EDMPrecond(**complete(architecture) | dropout)
-    except (TypeError, ValueError, ArithmeticError, RuntimeError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise InputError(f"architecture: no network can have it ({reason}); correct the arguments") from None
+    return arguments.construct(EDMPrecond, complete(architecture) | dropout)
 
 
 def complete(architecture: Mapping) -> dict:
@@ -87,21 +83,9 @@ def draw(
 
 def training_flop(architecture: Mapping) -> float:
     """Of a training step per image."""
-    return BACKWARD * network_flop(architecture)
+    return BACKWARD * network_flop(partial(build, architecture))
 
 
 def drawing_flop(architecture: Mapping, sampler: Mapping) -> float:
     """Of an image: Heun's second-order steps evaluate the network 2·steps − 1 times."""
-    return (2 * sampler["steps"] - 1) * network_flop(architecture)
-
-
-def network_flop(architecture: Mapping) -> float:
-    """Of one evaluation of the network on one image."""
-
-    def evaluate():
-        network = build(architecture).eval()
-        labels = torch.zeros(1, network.label_dim) if network.label_dim else None
-        side = network.img_resolution
-        network(torch.zeros(1, network.img_channels, side, side), torch.ones(1, 1, 1, 1), labels)
-
-    return count_flop(evaluate)
+    return (2 * sampler["steps"] - 1) * network_flop(partial(build, architecture))

@@ -2,9 +2,6 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from pathlib import Path
-
-import numpy as np
 
 from adaptive_neon.families.edm.pickles import read_network_pickle
 from adaptive_neon.families.networks.settings import (
@@ -38,9 +35,8 @@ SCHEMA = {
         "properties": {"dropout": SHARE, "augment": {"type": "number", "minimum": 0, "maximum": 1}},
     },
 }
-BLOCKS = {"enc-mid-dec": UNET_BLOCKS}
 SAMPLER = {"steps": 18, "sigma_min": 0.002, "sigma_max": 80, "rho": 7}
-PUBLISHED = (".pkl",)
+PUBLISHED = {".pkl": read_network_pickle}
 
 # The networks of NVIDIA's checkpoints by their resolution.
 NVIDIA = {"model_type": "SongUNet", "img_channels": 3, "label_dim": 0, "model_channels": 128, "num_blocks": 4}
@@ -65,14 +61,14 @@ def contradictions(config: Mapping) -> Iterator[tuple[str, str]]:
             )
 
 
+def block_presets(architecture: Mapping | None) -> dict[str, dict[str, str]]:
+    """Encoder, middle and decoder of any of the U-Nets."""
+    return {"enc-mid-dec": UNET_BLOCKS}
+
+
 def is_weight(name: str) -> bool:
     """All but the resampling filters and the frequencies of the noise embedding."""
     return not name.endswith(UNET_BUFFERS)
-
-
-def read_published(path: Path) -> tuple[dict[str, np.ndarray], dict]:
-    """NVIDIA's `.pkl` (see `pickles.read_network_pickle`)."""
-    return read_network_pickle(path)
 
 
 def published_architecture(checkpoint: str) -> dict:

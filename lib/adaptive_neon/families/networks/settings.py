@@ -24,6 +24,8 @@ UNET = {
     "resample_filter": COUNTS,
 }
 
+DIT = {"patch_size": COUNT, "hidden_size": COUNT, "depth": COUNT, "num_heads": COUNT, "mlp_ratio": POSITIVE}
+
 # By the published rule (Adaptive Neon's code) a name that mentions the lowest resolution or the embedding
 # (`map_…`) is mid, whichever half of the U-Net it stands in; else `enc` is enc and `dec` is dec; what is left,
 # ADM's `out_…`, is mid.
@@ -34,3 +36,17 @@ UNET_BLOCKS = {
 }
 
 UNET_BUFFERS = ("resample_filter", "map_noise.freqs")  # what their names end in
+
+
+def dit_blocks(depth: int) -> dict[str, str]:
+    """Embeddings, the blocks in thirds, and the head of a DiT of at least three blocks."""
+    bounds = [round(third * depth / 3) for third in range(4)]
+    thirds = ["|".join(map(str, range(bounds[i], bounds[i + 1]))) for i in range(3)]
+    return {
+        "embedding": r"[xty]_embedder\.",
+        **{name: rf"blocks\.({third})\." for name, third in zip(("early", "middle", "late"), thirds, strict=True)},
+        "head": r"final_layer\.",
+    }
+
+
+DIT_BUFFERS = ("pos_embed",)

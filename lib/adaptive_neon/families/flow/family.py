@@ -1,0 +1,79 @@
+"""Flow matching as a family: its networks, loss and samplers behind `families.protocol`."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from adaptive_neon.errors import InputError
+from adaptive_neon.families import architecture as arguments
+from adaptive_neon.families.flop import BACKWARD, network_flop
+from adaptive_neon.families.flow.matching import euler, flow_matching_loss, heun
+from adaptive_neon.families.flow.network import NETWORKS, VelocityField
+from adaptive_neon.families.pixels import from_uint8, one_hot, to_uint8
+from adaptive_neon.families.sampling import seeded_noise
+
+METHODS = {"euler": euler, "heun": heun}
+EVALUATIONS = {"euler": 1, "heun": 2}  # of the network, a step
+
+
+def build(architecture: Mapping, training: Mapping | None = None) -> VelocityField:
+    """A freshly initialised network from the arguments of `VelocityField`; dropout is that of the training.
+
+    Raises:
+        InputError: an unknown, missing or unsupported argument.
+    """
+    known = complete(architecture)
+    if training and "dropout" in known:
+        known["dropout"] = training["dropout"]
+    return arguments.construct(VelocityField, known)
+
+
+def complete(architecture: Mapping) -> dict:
+    """The architecture with the defaults of what it leaves out.
+
+    Raises:
+        InputError: an unknown or a missing argument.
+    """
+    model_type = architecture.get("model_type", "DiT")
+    arguments.require("model_type", model_type, NETWORKS)
+    if architecture.get("augment_dim"):
+        raise InputError("architecture.augment_dim: flow matching tells its network of no augmentation; remove it")
+    return arguments.complete(architecture, VelocityField, NETWORKS[model_type])
+
+
+def loss(
+    network: VelocityField, images: Tensor, labels: Tensor | None, training: Mapping, dtype: torch.dtype
+) -> Tensor:
+    """The flow-matching loss (see `matching.flow_matching_loss`), [N, C, H, W]."""
+    classes = one_hot(labels, network.label_dim, images.device)
+    return flow_matching_loss(partial(network, class_labels=classes, dtype=dtype), from_uint8(images))
+
+
+@torch.inference_mode()
+def draw(
+    network: VelocityField,
+    seeds: Sequence[int],
+    sampler: Mapping,
+    classes: Sequence[int] | None = None,
+    dtype: torch.dtype = torch.float32,
+) -> tuple[Tensor, Tensor]:
+    """Images by integrating the velocity field from the noise of each seed."""
+    device = next(network.parameters()).device
+    shape = (network.img_channels, network.img_resolution, network.img_resolution)
+    noise, labels = seeded_noise(seeds, shape, network.label_dim, classes)
+    hot = one_hot(labels, network.label_dim, device)
+    velocity = partial(network, class_labels=hot, dtype=dtype)
+    return to_uint8(METHODS[sampler["method"]](velocity, noise.to(device), sampler["steps"])).cpu(), labels
+
+
+def training_flop(architecture: Mapping) -> float:
+    """Of a training step per image."""
+    return BACKWARD * network_flop(partial(build, architecture))
+
+
+def drawing_flop(architecture: Mapping, sampler: Mapping) -> float:
+    """Of an image."""
+    evaluations = EVALUATIONS[sampler["method"]] * sampler["steps"]
+    return evaluations * network_flop(partial(build, architecture))

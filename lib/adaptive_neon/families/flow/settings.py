@@ -1,0 +1,73 @@
+"""The settings and block presets of flow matching: all that can be known of the family without torch."""
+
+from collections.abc import Iterator, Mapping
+
+from adaptive_neon.errors import InputError
+from adaptive_neon.families.networks.settings import (
+    COUNT,
+    DIT,
+    DIT_BUFFERS,
+    IMAGES,
+    SHARE,
+    UNET,
+    UNET_BLOCKS,
+    UNET_BUFFERS,
+    dit_blocks,
+)
+
+_UNET = {key: value for key, value in UNET.items() if key != "augment_dim"}
+
+SCHEMA = {
+    "architecture": {
+        "required": ["model_type", "img_resolution", "img_channels", "label_dim"],
+        "properties": IMAGES | _UNET | DIT | {"model_type": {"enum": ["SongUNet", "DhariwalUNet", "DiT"]}},
+    },
+    "sampler": {
+        "required": ["method", "steps"],
+        "properties": {"method": {"enum": ["euler", "heun"]}, "steps": COUNT | {"maximum": 1000}},
+    },
+    "training": {"required": ["dropout"], "properties": {"dropout": SHARE}},
+}
+SAMPLER = {"method": "heun", "steps": 50}
+PUBLISHED = {}
+
+
+def contradictions(config: Mapping) -> Iterator[tuple[str, str]]:
+    """Arguments of another network than the chosen one, and dropout, which a DiT has none of."""
+    base = config["base"]
+    architecture = base["architecture"] or {}
+    model = architecture.get("model_type")
+    if model is None:
+        return
+    foreign = _UNET.keys() - {"model_type"} if model == "DiT" else DIT
+    for key in sorted(set(architecture) & set(foreign)):
+        yield f"base.architecture.{key}", f"no argument of {model}; remove it"
+    for key, training in (("base.training", base["training"]), ("finetune", config.get("finetune"))):
+        if model == "DiT" and training and training["dropout"]:
+            yield f"{key}.dropout", f"{training['dropout']}, but a DiT has no dropout; set it to 0"
+
+
+def block_presets(architecture: Mapping | None) -> dict[str, dict[str, str]]:
+    """Encoder, middle and decoder of a U-Net, or the thirds of a DiT with its embeddings and its head."""
+    if (architecture or {}).get("model_type") == "DiT":
+        return {"by-depth": dit_blocks(architecture.get("depth", 28))}
+    return {"enc-mid-dec": UNET_BLOCKS}
+
+
+def is_weight(name: str) -> bool:
+    """All but the constants of the networks: filters, frequencies and the table of positions."""
+    return not name.endswith(UNET_BUFFERS + DIT_BUFFERS)
+
+
+def published_architecture(checkpoint: str) -> dict:
+    """There are no published files of this family that its names could be known by."""
+    raise InputError(f"base.architecture: not known before {checkpoint} is imported; give it, or import it first")
+
+
+def upstream_usage(architecture: Mapping, path: str) -> str:
+    """With this library; of a DiT, the names after `model.` are those of DiT and SiT."""
+    return (
+        "# with adaptive_neon\n"
+        f"network = adaptive_neon.families.loading.build({dict(architecture)!r})\n"
+        f"network.load_state_dict(torch.load({path!r}))"
+    )
