@@ -20,16 +20,8 @@ localrules:
     data,
     import_statistics,
     select,
-    compare,
     summary,
-    table,
-    plot_snapshots,
-    plot_diagonal,
-    plot_grid,
-    plot_sheet,
-    plot_drift,
-    plot_classes,
-    plot_neighbours,
+    figures,
     report,
 
 

@@ -98,18 +98,17 @@ def snapshot(replica, kimg):
     return f"{RESULTS}/replica-{replica}/{stage}/{kimg}/model.safetensors"
 
 
+CELL_MODELS = {
+    "base": BASE,
+    "tuned": lambda wildcards: snapshot(wildcards.replica, wildcards.kimg),
+}
+
+
 def cell_points(wildcards):
     """The points of a cell: of the grid, all with its weights; elsewhere a cell is one point."""
     if wildcards.stage == "grid":
         return [point_name(point) for point in STUDY.cells[wildcards.cell]]
     return [wildcards.cell]
-
-
-def cell_models(wildcards, input):
-    """The merged model of each point of a cell, in the folder that is the first input."""
-    return {
-        point: f"{input[0]}/{point}.safetensors" for point in cell_points(wildcards)
-    }
 
 
 def cell_shards(wildcards):
@@ -146,17 +145,13 @@ def selection(replica, kimg):
         return json.load(file)
 
 
-def heldout_files(name):
-    """An input function: a file of each role's held-out cell at a snapshot, in the order of the roles."""
-
-    def files(wildcards):
-        roles = selection(wildcards.replica, wildcards.kimg)["roles"]
-        return [
-            cell_file("heldout", wildcards.kimg, point, name)
-            for point in roles.values()
-        ]
-
-    return files
+def heldout_files(replica, kimg, name):
+    """A file of each role's held-out cell at a snapshot, in the order of the roles."""
+    points = selection(replica, kimg)["roles"].values()
+    return [
+        cell_file("heldout", kimg, point, name).format(replica=replica)
+        for point in points
+    ]
 
 
 def toy_family(*keys):

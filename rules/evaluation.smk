@@ -1,33 +1,11 @@
-# Merge, generate, measure, select. A job handles a cell: all grid points with the same set of weights.
+# Generate, measure, select. A job handles a cell: all grid points with the same set of weights. It merges them itself.
 # The winners are measured again in the stage `heldout`, on seeds that the stage `grid` never sees.
 # With `run.shards` above 1 several jobs draw the images of a cell.
 
 
-rule merge:
-    input:
-        base=BASE,
-        tuned=lambda wildcards: snapshot(wildcards.replica, wildcards.kimg),
-    output:
-        temp(directory(f"{CELL}/models")),
-    log:
-        logs(f"{CELL_NAME}-merge"),
-    benchmark:
-        benchmarks(f"{CELL_NAME}-merge")
-    conda:
-        ENVIRONMENT
-    resources:
-        mem_mb=2000,
-        runtime=30,
-    params:
-        points=cell_points,
-        blocks=block_patterns(config),
-    script:
-        "../scripts/merge.py"
-
-
 rule shard:
     input:
-        f"{CELL}/models",
+        **CELL_MODELS,
     output:
         temp(f"{CELL}/shard-{{shard}}.npz"),
     log:
@@ -42,7 +20,8 @@ rule shard:
         mem_mb=4000,
         runtime=720,
     params:
-        models=cell_models,
+        points=cell_points,
+        blocks=block_patterns(config),
         seeds=lambda wildcards: cell_shards(wildcards)[int(wildcards.shard)],
         sampler=config["sampler"],
     script:
@@ -51,7 +30,7 @@ rule shard:
 
 rule generate:
     input:
-        f"{CELL}/models",
+        **CELL_MODELS,
         shards=shard_files,
     output:
         f"{CELL}/images.npz",
@@ -67,7 +46,8 @@ rule generate:
         mem_mb=4000,
         runtime=720,
     params:
-        models=cell_models,
+        points=cell_points,
+        blocks=block_patterns(config),
         seeds=lambda wildcards: STUDY.seeds(
             SEEDS[wildcards.stage], int(wildcards.replica)
         ),

@@ -1,38 +1,32 @@
 # What a reader sees: summary.json, tables, figures, and the report that binds them into one page.
 
 FIGURES = f"{RESULTS}/figures"
-IMAGE_SETS = ("synthetic", "search", "heldout")
 TABLES = f"{RESULTS}/tables"
-
-
-rule compare:
-    input:
-        selection=f"{REPLICA}/selection/{{kimg}}.json",
-        metrics=heldout_files("metrics.json"),
-    output:
-        f"{REPLICA}/comparison/{{kimg}}.json",
-    log:
-        logs("replica-{replica}/compare-{kimg}"),
-    benchmark:
-        benchmarks("replica-{replica}/compare-{kimg}")
-    conda:
-        ENVIRONMENT
-    resources:
-        mem_mb=1000,
-        runtime=5,
-    script:
-        "../scripts/compare.py"
+IMAGE_SETS = ("synthetic", "search", "heldout")
+RUNS = [(replica, kimg) for replica in STUDY.replicas for kimg in STUDY.snapshots]
+SELECTIONS = [f"{REPLICA}/selection/{kimg}.json".format(replica=r) for r, kimg in RUNS]
 
 
 rule summary:
     input:
-        expand(
-            f"{REPLICA}/comparison/{{kimg}}.json",
-            replica=STUDY.replicas,
-            kimg=STUDY.snapshots,
+        selections=SELECTIONS,
+        # The base model is a role of every snapshot, and one file.
+        metrics=lambda wildcards: list(
+            dict.fromkeys(
+                file for run in RUNS for file in heldout_files(*run, "metrics.json")
+            )
         ),
     output:
-        f"{RESULTS}/summary.json",
+        summary=f"{RESULTS}/summary.json",
+        tables=expand(
+            f"{TABLES}/{{name}}.{{kind}}",
+            name=[
+                "table1",
+                "metrics",
+                *(["replicas"] if len(STUDY.replicas) > 1 else []),
+            ],
+            kind=["csv", "md"],
+        ),
     log:
         logs("summary"),
     benchmark:
@@ -47,205 +41,72 @@ rule summary:
         features=config["features"]["extractor"],
         images={images: config[images]["images"] for images in ("search", "heldout")},
         seed_blocks=config["intervals"]["seed_blocks"],
-        comparisons=lambda wildcards, input: [
-            input[first : first + len(STUDY.snapshots)]
-            for first in range(0, len(input), len(STUDY.snapshots))
-        ],
+        snapshots=RUNS,
+        heldout=lambda wildcards: [heldout_files(*run, "metrics.json") for run in RUNS],
     script:
         "../scripts/summary.py"
 
 
-rule table:
+rule figures:
     input:
-        f"{RESULTS}/summary.json",
-    output:
-        expand(
-            f"{TABLES}/{{name}}.{{kind}}",
-            name=[
-                "table1",
-                "metrics",
-                *(["replicas"] if len(STUDY.replicas) > 1 else []),
-            ],
-            kind=["csv", "md"],
+        summary=rules.summary.output.summary,
+        selections=SELECTIONS,
+        drift=f"{REPLICA}/drift.json".format(replica=0),
+        images=lambda wildcards: list(
+            dict.fromkeys(
+                file
+                for kimg in STUDY.snapshots
+                for file in heldout_files(0, kimg, "images.npz")
+            )
         ),
-    log:
-        logs("table"),
-    benchmark:
-        benchmarks("table")
-    conda:
-        ENVIRONMENT
-    resources:
-        mem_mb=1000,
-        runtime=5,
-    script:
-        "../scripts/table.py"
-
-
-rule plot_snapshots:
-    input:
-        f"{RESULTS}/summary.json",
-    output:
-        f"{FIGURES}/snapshots.svg",
-    log:
-        logs("plot-snapshots"),
-    benchmark:
-        benchmarks("plot-snapshots")
-    conda:
-        ENVIRONMENT
-    resources:
-        mem_mb=1000,
-        runtime=5,
-    script:
-        "../scripts/plot_snapshots.py"
-
-
-rule plot_diagonal:
-    input:
-        expand(
-            f"{REPLICA}/selection/{{kimg}}.json",
-            kimg=STUDY.snapshots,
-            allow_missing=True,
-        ),
-    output:
-        f"{FIGURES}/replica-{{replica}}/diagonal.svg",
-    log:
-        logs("replica-{replica}/plot-diagonal"),
-    benchmark:
-        benchmarks("replica-{replica}/plot-diagonal")
-    conda:
-        ENVIRONMENT
-    resources:
-        mem_mb=1000,
-        runtime=5,
-    params:
-        snapshots=STUDY.snapshots,
-    script:
-        "../scripts/plot_diagonal.py"
-
-
-rule plot_grid:
-    input:
-        f"{REPLICA}/selection/{{kimg}}.json",
-    output:
-        f"{FIGURES}/replica-{{replica}}/grid-{{kimg}}.svg",
-    log:
-        logs("replica-{replica}/plot-grid-{kimg}"),
-    benchmark:
-        benchmarks("replica-{replica}/plot-grid-{kimg}")
-    conda:
-        ENVIRONMENT
-    resources:
-        mem_mb=1000,
-        runtime=5,
-    params:
-        points=[point_name(point) for point in STUDY.grid_points],
-    script:
-        "../scripts/plot_grid.py"
-
-
-rule plot_sheet:
-    input:
-        selection=f"{REPLICA}/selection/{{kimg}}.json",
-        images=heldout_files("images.npz"),
-    output:
-        f"{FIGURES}/replica-{{replica}}/sheet-{{kimg}}.png",
-    log:
-        logs("replica-{replica}/plot-sheet-{kimg}"),
-    benchmark:
-        benchmarks("replica-{replica}/plot-sheet-{kimg}")
-    conda:
-        ENVIRONMENT
-    resources:
-        mem_mb=1000,
-        runtime=5,
-    script:
-        "../scripts/plot_sheet.py"
-
-
-rule plot_drift:
-    input:
-        f"{REPLICA}/drift.json",
-    output:
-        f"{FIGURES}/replica-{{replica}}/drift.svg",
-    log:
-        logs("replica-{replica}/plot-drift"),
-    benchmark:
-        benchmarks("replica-{replica}/plot-drift")
-    conda:
-        ENVIRONMENT
-    resources:
-        mem_mb=1000,
-        runtime=5,
-    script:
-        "../scripts/plot_drift.py"
-
-
-rule plot_classes:
-    input:
-        f"{REPLICA}/comparison/{{kimg}}.json",
-    output:
-        f"{FIGURES}/replica-{{replica}}/classes-{{kimg}}.svg",
-    log:
-        logs("replica-{replica}/plot-classes-{kimg}"),
-    benchmark:
-        benchmarks("replica-{replica}/plot-classes-{kimg}")
-    conda:
-        ENVIRONMENT
-    resources:
-        mem_mb=1000,
-        runtime=5,
-    script:
-        "../scripts/plot_classes.py"
-
-
-rule plot_neighbours:
-    input:
-        selection=f"{REPLICA}/selection/{{kimg}}.json",
-        images=heldout_files("images.npz"),
         data=DATA,
         extractor=EXTRACTOR,
         reference=REFERENCE,
     output:
-        f"{FIGURES}/replica-{{replica}}/neighbours-{{kimg}}.png",
+        f"{FIGURES}/snapshots.svg",
+        expand(f"{FIGURES}/replica-{{replica}}/diagonal.svg", replica=STUDY.replicas),
+        f"{FIGURES}/replica-0/drift.svg",
+        expand(
+            [
+                f"{FIGURES}/replica-0/classes-{{kimg}}.svg",
+                f"{FIGURES}/replica-0/sheet-{{kimg}}.png",
+                f"{FIGURES}/replica-0/neighbours-{{kimg}}.png",
+                # A grid of one block is a line, which the diagonal shows.
+                *(
+                    [f"{FIGURES}/replica-0/grid-{{kimg}}.svg"]
+                    if len(STUDY.blocks) > 1
+                    else []
+                ),
+            ],
+            kimg=STUDY.snapshots,
+        ),
     log:
-        logs("replica-{replica}/plot-neighbours-{kimg}"),
+        logs("figures"),
     benchmark:
-        benchmarks("replica-{replica}/plot-neighbours-{kimg}")
+        benchmarks("figures")
     conda:
         ENVIRONMENT
     resources:
         gpu=FEATURE_GPU,
-        mem_mb=1000,
-        runtime=5,
+        mem_mb=2000,
+        runtime=10,
+    params:
+        snapshots=RUNS,
+        images=lambda wildcards: {
+            kimg: heldout_files(0, kimg, "images.npz") for kimg in STUDY.snapshots
+        },
+        grid_points=[
+            point_name(point) for point in STUDY.grid_points if len(STUDY.blocks) > 1
+        ],
     script:
-        "../scripts/plot_neighbours.py"
+        "../scripts/figures.py"
 
 
 rule report:
     input:
-        summary=f"{RESULTS}/summary.json",
-        tables=rules.table.output,
-        figures=[
-            f"{FIGURES}/snapshots.svg",
-            expand(
-                f"{FIGURES}/replica-{{replica}}/diagonal.svg", replica=STUDY.replicas
-            ),
-            f"{FIGURES}/replica-0/drift.svg",
-            expand(
-                [
-                    f"{FIGURES}/replica-0/classes-{{kimg}}.svg",
-                    f"{FIGURES}/replica-0/sheet-{{kimg}}.png",
-                    f"{FIGURES}/replica-0/neighbours-{{kimg}}.png",
-                    # A grid of one block is a line, which the diagonal shows.
-                    *(
-                        [f"{FIGURES}/replica-0/grid-{{kimg}}.svg"]
-                        if len(STUDY.blocks) > 1
-                        else []
-                    ),
-                ],
-                kimg=STUDY.snapshots,
-            ),
-        ],
+        summary=rules.summary.output.summary,
+        tables=rules.summary.output.tables,
+        figures=rules.figures.output,
         checked=[DATA, BASE, EXTRACTOR, REFERENCE],
         template=workflow.source_path("../report/study.html.j2"),
         parts=[

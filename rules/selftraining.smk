@@ -3,7 +3,7 @@
 
 rule synthetic:
     input:
-        BASE,
+        base=BASE,
     output:
         f"{REPLICA}/synthetic/images.npz",
     log:
@@ -18,7 +18,6 @@ rule synthetic:
         mem_mb=4000,
         runtime=720,
     params:
-        models=lambda wildcards, input: {"images": input[0]},
         seeds=lambda wildcards: STUDY.seeds("synthetic", int(wildcards.replica)),
         sampler=config["sampler"],
     script:

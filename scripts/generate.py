@@ -1,44 +1,49 @@
-"""Sample images from one or several models, the same seeds for each; or join what other jobs sampled."""
+"""Sample images from θ_r, or from θ_r and θ_s merged at several points, the same seeds for each; or join shards."""
 
 from functools import partial
 
 from adaptive_neon.data.images import join_images, write_images
-from adaptive_neon.families import family_of
-from adaptive_neon.families.checkpoints import read_checkpoint
-from adaptive_neon.families.loading import load
-from adaptive_neon.families.sampling import sample_models
-from adaptive_neon.jobs.device import pick_device, pick_precision
 from adaptive_neon.jobs.job import job, progress_bar
-from adaptive_neon.jobs.rolling import RollingCheckpoint, fingerprint
 
 
 def sample():
-    params, run = snakemake.params, snakemake.config["run"]
+    from adaptive_neon.families import family_of
+    from adaptive_neon.families.batches import batch_size
+    from adaptive_neon.families.checkpoints import Checkpoint, read_checkpoint
+    from adaptive_neon.families.loading import load
+    from adaptive_neon.families.sampling import sample_models
+    from adaptive_neon.jobs.device import pick_device, pick_precision
+    from adaptive_neon.jobs.rolling import RollingCheckpoint, fingerprint
+    from adaptive_neon.merging.blocks import assign_blocks
+    from adaptive_neon.merging.extrapolation import merge
+    from adaptive_neon.merging.grid import parse_point
+
+    inputs, params, run = snakemake.input, snakemake.params, snakemake.config["run"]
     device = pick_device(run["device"])
     first, count = params.seeds
-
-    family = family_of(snakemake.config["base"]["architecture"])
-    draw = partial(family.draw, sampler=params.sampler, dtype=pick_precision(run["precision"], device))
+    base = read_checkpoint(inputs.base)
+    if inputs.get("tuned"):
+        tuned = read_checkpoint(inputs.tuned)
+        block_of = assign_blocks(base.weights, params.blocks)
+        names = params.points
+    else:
+        tuned, names = None, ["images"]
 
     def load_network(name):
-        return load(read_checkpoint(params.models[name])).to(device)
+        tensors = merge(base.tensors, tuned.tensors, parse_point(name), block_of) if tuned else base.tensors
+        return load(Checkpoint(tensors, base.architecture)).to(device)
 
-    files = params.models.values()
+    batch = run["sampling_batch"] or batch_size(device.type, base.architecture["img_resolution"])
+    dtype = pick_precision(run["precision"], device)
+    draw = partial(family_of(base.architecture).draw, sampler=params.sampler, dtype=dtype)
     rolling = RollingCheckpoint(
         snakemake.output[0],
-        fingerprint([dict(params), run["device"], run["precision"], run["sampling_batch"]], files),
+        fingerprint([dict(params), run["device"], run["precision"], batch], [*inputs]),
         run["checkpoint_minutes"],
     )
-    with progress_bar(count * len(files)) as bar:
-        images, classes = sample_models(
-            load_network,
-            draw,
-            list(params.models),
-            range(first, first + count),
-            run["sampling_batch"],
-            rolling,
-            bar.update,
-        )
+    with progress_bar(count * len(names)) as bar:
+        seeds = range(first, first + count)
+        images, classes = sample_models(load_network, draw, names, seeds, batch, rolling, bar.update)
     write_images(snakemake.output[0], images, classes)
     rolling.clear()
 

@@ -1,11 +1,31 @@
-"""The result of the study, for programs."""
+"""The result of the study, for programs, and its tables as CSV and as Markdown."""
 
-from adaptive_neon.jobs.files import read_json, write_json
+import csv
+from pathlib import Path
+
+from adaptive_neon.jobs.files import read_json, replacing, write_json
 from adaptive_neon.jobs.job import job
+from adaptive_neon.studies import wording
+from adaptive_neon.studies.comparison import compare
 from adaptive_neon.studies.summary import summarise
 
 with job(snakemake.log[0], snakemake.threads):
     params = snakemake.params
-    replicas = [[read_json(path) for path in paths] for paths in params.comparisons]
-    summary = summarise(params.experiment, params.features, params.images, params.seed_blocks, replicas)
-    write_json(snakemake.output[0], summary)
+    metrics = dict(zip(snakemake.input.metrics, map(read_json, snakemake.input.metrics), strict=True))
+    entries = {}
+    for (replica, kimg), selection, files in zip(
+        params.snapshots, snakemake.input.selections, params.heldout, strict=True
+    ):
+        heldout = {point: values for file in files for point, values in metrics[file].items()}
+        entries.setdefault(replica, []).append(compare(kimg, heldout=heldout, **read_json(selection)))
+    summary = summarise(
+        params.experiment, params.features, params.images, params.seed_blocks, list(entries.values())
+    )
+    write_json(snakemake.output.summary, summary)
+    for path in map(Path, snakemake.output.tables):
+        header, rows = wording.table(path.stem, summary)
+        with replacing(path) as temporary, open(temporary, "w", newline="") as file:
+            if path.suffix == ".csv":
+                csv.writer(file).writerows([header, *rows])
+            else:
+                file.write(wording.markdown_table(header, rows))

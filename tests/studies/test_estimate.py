@@ -59,7 +59,6 @@ def test_what_the_rules_have_to_do(study):
         "base": (1, 100_000),
         "synthetic": (2, 2000),
         "finetune": (4, 60_000),
-        "merge": (cells + winners, 0),
         "generate": (cells + winners, images),
         "measure": (cells + winners, images),
     }
@@ -86,7 +85,6 @@ def test_hours_follow_from_flop(study):
     assert found["synthetic"].rate == pytest.approx(1e12 / 7e10)
     assert found["synthetic"].hours == pytest.approx((2000 * 7e10 / 1e12 + 2 * START_UP) / 3600)
     assert found["finetune"].hours == pytest.approx((60_000 * 6e9 / 1e12 + 4 * START_UP) / 3600)
-    assert found["merge"].rate is None
 
 
 def benchmark(results, name, seconds):

@@ -11,7 +11,7 @@ from . import runner
 NVIDIA = "https://nvlabs-fi-cdn.nvidia.com/edm"
 PUBLISHED = {("import_base",), ("import_statistics",), ("import_extractor",)}
 EXPERIMENTS = {  # some jobs of each
-    "cifar10-cond": PUBLISHED | {("finetune", "0", "2552"), ("merge", "0", "grid", "550", "0.75_1.0_1.25")},
+    "cifar10-cond": PUBLISHED | {("finetune", "0", "2552"), ("generate", "0", "grid", "550", "0.75_1.0_1.25")},
     "cifar10-uncond": PUBLISHED | {("finetune", "0", "2552"), ("generate", "0", "grid", "550", "2.0")},
     "ffhq64": PUBLISHED | {("finetune", "0", "3000"), ("generate", "0", "grid", "250", "3.0")},
     "cifar10-small": {("base",), ("import_extractor",), ("finetune", "0", "100")},

@@ -10,8 +10,7 @@ CELLS = ("0.5", "1.0", "0.5_1.0", "-1.0")
 BASE_CELL = ("grid", "0", "0.0")
 BASE_POINT = "enc~0.0_mid~0.0_dec~0.0"
 
-REPORT = {("summary",), ("table",), ("plot_snapshots",), ("report",)}
-OF_WINNERS = ("compare", "plot_sheet", "plot_classes", "plot_neighbours")
+REPORT = {("summary",), ("figures",), ("report",)}
 
 
 def evaluation(rules, cells):
@@ -41,10 +40,7 @@ def test_a_finished_study_has_nothing_to_run(finished):
 def test_one_more_weight_runs_its_own_points_and_what_selects_and_reports(finished):
     new_cells = grid_cells(("0.75", "0.5_0.75", "0.75_1.0", "0.5_0.75_1.0"))
     assert runner.planned(finished, {"grid": {"weights": [0.5, 0.75, 1.0]}}) == (
-        evaluation(("merge", "generate", "measure"), new_cells)
-        | per_snapshot(("select", "plot_grid", *OF_WINNERS))
-        | {("plot_diagonal", "0")}
-        | REPORT
+        evaluation(("generate", "measure"), new_cells) | per_snapshot(("select",)) | REPORT
     )
 
 
@@ -62,23 +58,22 @@ def test_another_feature_extractor_remeasures_and_does_not_regenerate(finished, 
         {("extractor",), ("reference",)}
         | evaluation(("measure",), grid_cells() | {BASE_CELL})
         | {job for job in planned if job[0] == "measure" and job[2] == "heldout"}
-        | per_snapshot(("select", "plot_grid", *OF_WINNERS))
-        | {("plot_diagonal", "0")}
+        | per_snapshot(("select",))
         | REPORT
     )
 
 
 def test_other_heldout_seeds_touch_nothing_of_the_search(finished, heldout_cells):
     assert runner.planned(finished, {"heldout": {"first_seed": 60000}}) == (
-        evaluation(("merge", "generate", "measure"), heldout_cells) | per_snapshot(OF_WINNERS) | REPORT
+        evaluation(("generate", "measure"), heldout_cells) | REPORT
     )
 
 
 def test_one_more_snapshot_trains_only_the_stretch_after_the_last(finished):
     assert runner.planned(finished, {"finetune": {"snapshots_kimg": [1, 2, 3]}}) == (
-        {("finetune", "0", "3"), ("plot_diagonal", "0"), ("drift", "0"), ("plot_drift", "0")}
-        | evaluation(("merge", "generate", "measure"), grid_cells(snapshots=("3",)))
-        | per_snapshot(("select", "plot_grid", *OF_WINNERS), ("3",))
+        {("finetune", "0", "3"), ("drift", "0")}
+        | evaluation(("generate", "measure"), grid_cells(snapshots=("3",)))
+        | per_snapshot(("select",), ("3",))
         | REPORT
     )
 
@@ -86,10 +81,10 @@ def test_one_more_snapshot_trains_only_the_stretch_after_the_last(finished):
 def test_another_synthetic_seed_reruns_all_behind_it_and_not_the_base(finished):
     planned = runner.planned(finished, {"synthetic": {"first_seed": 200000}})
     assert planned == (
-        {("synthetic", "0"), ("plot_diagonal", "0"), ("drift", "0"), ("plot_drift", "0")}
-        | per_snapshot(("finetune", "select", "plot_grid", *OF_WINNERS))
-        | evaluation(("merge", "generate", "measure"), grid_cells())
-        | {job for job in planned if job[0] in ("merge", "generate", "measure") and job[2] == "heldout"}
+        {("synthetic", "0"), ("drift", "0")}
+        | per_snapshot(("finetune", "select"))
+        | evaluation(("generate", "measure"), grid_cells())
+        | {job for job in planned if job[0] in ("generate", "measure") and job[2] == "heldout"}
         | REPORT
     )
 

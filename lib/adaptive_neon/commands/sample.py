@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--class", dest="label", type=int, metavar="K", help="draw this class alone; default: by the seed"
     )
-    parser.add_argument("--batch", type=int, default=64, help="images at a time (default: %(default)s)")
+    parser.add_argument("--batch", type=int, help="images at a time (default: as many as the device likes)")
     add_device(parser, precision="auto")
 
 
@@ -44,19 +44,20 @@ def run(
     model: str,
     seeds: str,
     output: str,
-    batch: int,
+    batch: int | None,
     device: str,
     precision: str,
     sampler: list[str],
     label: int | None,
 ) -> None:
     numbers = parse_seeds(seeds)
-    if batch < 1:
+    if batch is not None and batch < 1:
         raise InputError("--batch must be at least 1")
     from tqdm import tqdm
 
     from adaptive_neon.data.datasets import check_new, write_dataset
     from adaptive_neon.families import family_of
+    from adaptive_neon.families.batches import batch_size
     from adaptive_neon.families.checkpoints import read_model
     from adaptive_neon.families.loading import load
     from adaptive_neon.families.sampling import sample_models
@@ -70,6 +71,7 @@ def run(
     network = load(checkpoint).to(where)
     if label is not None and not 0 <= label < network.label_dim:
         raise InputError(f"--class: {label}, but the model has {network.label_dim} classes; count from 0")
+    batch = batch or batch_size(where.type, network.img_resolution)
     dtype = pick_precision(precision, where)
     family = family_of(checkpoint.architecture)
 

@@ -4,7 +4,7 @@ Features are [N, D], one row an image; distances are taken in the type of the fe
 never formed, so memory does not grow with the product of the two numbers of images.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -130,6 +130,27 @@ def nearest(queries: np.ndarray, features: np.ndarray, k: int = 1) -> tuple[np.n
         indices.append(index)
         distances.append(np.linalg.norm(queries[rows, None] - features[index], axis=2))
     return np.concatenate(indices), np.concatenate(distances)
+
+
+def nearest_images(
+    extract: Callable[[np.ndarray], np.ndarray], images: np.ndarray, real: np.ndarray, real_images: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, dict[str, float]]:
+    """Some generated images and the real ones nearest to them, to see whether a model memorises.
+
+    Args:
+        extract: images → features.
+        images: uint8 [N, H, W, C], empty if the model diverged.
+        real: features [M, D] of the real images.
+        real_images: uint8 [M, H, W, C].
+
+    Returns:
+        The first 12 images; their 3 nearest real ones [12, 3, H, W, C] and distances [12, 3]; and, over the first
+        500 generated and the first 500 real images, the median distance to the nearest other real image.
+    """
+    indices, distances = nearest(extract(images[:500]), real, k=3)
+    _, among_real = nearest(real[:500], real, k=2)
+    medians = {"generated": np.median(distances[:, 0]), "real": np.median(among_real[:, 1])}
+    return images[:12], real_images[indices[:12]], distances[:12], medians
 
 
 def _squared_distances(x: np.ndarray, y: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 # The stage is the last word of a job's name; what follows a dash-number is the snapshot.
-STAGE = re.compile(r"(?:.*-)?(?P<stage>merge|generate|shard|gather|measure)(?:-\d+)?|(?P<name>.*?)(?:-\d+)?")
+STAGE = re.compile(r"(?:.*-)?(?P<stage>generate|shard|measure)(?:-\d+)?|(?P<name>.*?)(?:-\d+)?")
 
 
 @dataclass

@@ -94,7 +94,6 @@ def rules_of(config: Mapping, training_flop: float, drawing_flop: float) -> list
         Rule("base", 1, trained(config["base"]["training"]), training_flop, training, gpu),
         Rule("synthetic", replicas, synthetic, drawing_flop, training, gpu),
         Rule("finetune", replicas * snapshots, tuned, training_flop, training, gpu),
-        Rule("merge", cells + winners, 0, 0.0, 1, False),
         *([Rule("shard", shards, drawn, drawing_flop, job, gpu)] if shards else []),
         Rule("generate", cells + winners, 0 if shards else drawn, drawing_flop, job, gpu and not shards),
         Rule("measure", cells + winners, drawn, features, job, gpu and features > 0),

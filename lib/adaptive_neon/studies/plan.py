@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 from itertools import pairwise
 
+from adaptive_neon.families.batches import LARGEST
 from adaptive_neon.merging.grid import Point, cells, diagonal, grid
 from adaptive_neon.studies.config import block_patterns
 
@@ -40,7 +41,7 @@ class Study:
         A shard is whole sampling batches: an image depends, by rounding, on the batch that it is drawn in.
         """
         first, count = self.seeds(images, replica)
-        batch = self.config["run"]["sampling_batch"]
+        batch = self.config["run"]["sampling_batch"] or LARGEST
         batches = math.ceil(count / batch)
         shards = min(shards, batches)
         bounds = [min(i * batches // shards * batch, count) for i in range(shards + 1)]

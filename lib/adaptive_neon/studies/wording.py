@@ -83,6 +83,15 @@ def _levels(levels: Mapping | None) -> list[str]:
     return [f"{levels['fid_corrected']:.3f}", _ends(levels["within"]), _ends(levels["over"]), levels["rests_on"]]
 
 
+def table(name: str, summary: Mapping) -> tuple[list[str], list[list[str]]]:
+    """Header and rows of the table `table1`, `metrics` (of the snapshot to speak of) or `replicas`."""
+    return {
+        "table1": lambda: (TABLE_HEADER, table_rows(summary)),
+        "metrics": lambda: (METRICS_HEADER, metrics_rows(summary, headline(summary))),
+        "replicas": lambda: (REPLICAS_HEADER, replicas_rows(summary)),
+    }[name]()
+
+
 def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A table in Markdown."""
     lines = [header, ["---"] * len(header), *rows]

@@ -1,0 +1,56 @@
+"""All figures of the study; those of single images and points are of the first replica."""
+
+from pathlib import Path
+
+from adaptive_neon.data.images import read_images
+from adaptive_neon.evaluation.features import load_extractor
+from adaptive_neon.evaluation.manifolds import nearest_images
+from adaptive_neon.evaluation.measurement import read_reference
+from adaptive_neon.jobs.files import read_json
+from adaptive_neon.jobs.job import job
+from adaptive_neon.studies import figures
+from adaptive_neon.studies.comparison import with_intervals
+
+inputs, params = snakemake.input, snakemake.params
+
+
+def sheet_rows(kimg, roles):
+    """Role → its held-out images."""
+    return {
+        role: read_images(path, point)[0]
+        for (role, point), path in zip(roles.items(), params.images[kimg], strict=True)
+    }
+
+
+with job(snakemake.log[0], snakemake.threads):
+    folder = Path(snakemake.output[0]).parent
+    summary = read_json(inputs.summary)
+    figures.save_figure(figures.plot_snapshots(summary), folder / "snapshots.svg")
+    selections = {key: read_json(path) for key, path in zip(params.snapshots, inputs.selections, strict=True)}
+    for replica in dict.fromkeys(replica for replica, _ in selections):
+        curves = {
+            kimg: {point: with_intervals(metrics) for point, metrics in selection["search"].items()}
+            for (of, kimg), selection in selections.items()
+            if of == replica
+        }
+        figures.save_figure(figures.plot_diagonal(curves), folder / f"replica-{replica}/diagonal.svg")
+
+    folder /= "replica-0"
+    figures.save_figure(figures.plot_drift(read_json(inputs.drift)), folder / "drift.svg")
+    extract = load_extractor(inputs.extractor, snakemake.config["run"]["device"])
+    real = read_reference(inputs.reference).manifold.features
+    real_images, _ = read_images(inputs.data, "images")
+    for entry in summary["snapshots"]:
+        kimg = entry["kimg"]
+        selection = selections[0, kimg]
+        if params.grid_points:
+            fids = {point: selection["search"][point]["fid"] for point in params.grid_points}
+            figure = figures.plot_grid(fids, selection["indistinguishable"])
+            figures.save_figure(figure, folder / f"grid-{kimg}.svg")
+        models = {"base": summary["base"]} | {role: entry[role] for role in selection["roles"] if role != "base"}
+        figures.save_figure(figures.plot_classes(models), folder / f"classes-{kimg}.svg")
+        rows = sheet_rows(kimg, selection["roles"])
+        named = {figures.ROLE_NAMES[role]: images for role, images in rows.items()}
+        figures.save_figure(figures.plot_sheet(named), folder / f"sheet-{kimg}.png")
+        found = nearest_images(extract, rows["blockwise"], real, real_images)
+        figures.save_figure(figures.plot_neighbours(*found), folder / f"neighbours-{kimg}.png")
