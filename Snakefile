@@ -22,6 +22,7 @@ localrules:
     select,
     summary,
     figures,
+    model,
     report,
 
 

@@ -3,6 +3,15 @@
 FIGURES = f"{RESULTS}/figures"
 TABLES = f"{RESULTS}/tables"
 IMAGE_SETS = ("synthetic", "search", "heldout")
+STUDY_CONFIG = {
+    key: value for key, value in config.items() if key not in ("run", "toy")
+}
+ALL_SEEDS = [
+    {"replica": replica}
+    | {images: STUDY.seeds(images, replica) for images in IMAGE_SETS}
+    | {"finetune": STUDY.finetune_seed(replica)}
+    for replica in STUDY.replicas
+]
 RUNS = [(replica, kimg) for replica in STUDY.replicas for kimg in STUDY.snapshots]
 SELECTIONS = [f"{REPLICA}/selection/{kimg}.json".format(replica=r) for r, kimg in RUNS]
 
@@ -102,8 +111,34 @@ rule figures:
         "../scripts/figures.py"
 
 
+rule model:
+    input:
+        summary=rules.summary.output.summary,
+        base=BASE,
+        tuned=[snapshot(0, kimg) for kimg in STUDY.snapshots],
+    output:
+        directory(f"{RESULTS}/model"),
+    log:
+        logs("model"),
+    benchmark:
+        benchmarks("model")
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        snapshots=STUDY.snapshots,
+        blocks=block_patterns(config),
+        seeds=ALL_SEEDS[0],
+        config=STUDY_CONFIG,
+    script:
+        "../scripts/model.py"
+
+
 rule report:
     input:
+        model=rules.model.output,
         summary=rules.summary.output.summary,
         tables=rules.summary.output.tables,
         figures=rules.figures.output,
@@ -126,17 +161,10 @@ rule report:
         mem_mb=1000,
         runtime=5,
     params:
-        config={key: value for key, value in config.items() if key != "run"},
+        config=STUDY_CONFIG,
         blocks=STUDY.blocks,
         snapshots=STUDY.snapshots,
         grid_size=len(STUDY.grid_points),
-        seeds=[
-            [
-                replica,
-                *(STUDY.seeds(images, replica) for images in IMAGE_SETS),
-                STUDY.finetune_seed(replica),
-            ]
-            for replica in STUDY.replicas
-        ],
+        seeds=[list(seeds.values()) for seeds in ALL_SEEDS],
     script:
         "../scripts/report.py"

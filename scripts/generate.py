@@ -1,4 +1,4 @@
-"""Sample images from θ_r, or from θ_r and θ_s merged at several points, the same seeds for each; or join shards."""
+"""Sample images from θ_r, or from θ_r and θ_s merged at each point of a cell, on equal seeds; or join shards."""
 
 from functools import partial
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import yaml
 from adaptive_neon.jobs.files import read_json
 from adaptive_neon.jobs.job import job
+from adaptive_neon.studies.outcome import choose
 from adaptive_neon.studies.provenance import checksums, write_provenance
 from adaptive_neon.studies.report import write_report
 from adaptive_neon.studies.wording import ROLE_NAMES, answer, headline
@@ -16,6 +17,7 @@ with job(snakemake.log[0], snakemake.threads):
     context = {
         "summary": summary,
         "answer": answer(summary),
+        "improved": choose(summary) is not None,
         "headline": headline(summary),
         "provenance": write_provenance(
             snakemake.output.provenance,

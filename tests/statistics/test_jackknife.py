@@ -13,6 +13,7 @@ from adaptive_neon.statistics.jackknife import (
     corrected_interval,
     mean_interval,
     paired_difference,
+    paired_plain_difference,
     plain_interval,
     unpaired_difference,
     verdict,
@@ -106,3 +107,12 @@ def test_verdict_of_the_wider_interval():
     assert verdict(seeds) == "better"
     assert verdict(Interval(-0.3, -0.4, -0.2)) == "worse"
     assert verdict(replicas) == "not distinguishable"
+
+
+def test_a_plain_difference_is_that_of_the_metrics_themselves(rng):
+    """Against a constant it is the plain interval, shifted."""
+    a = JackknifeReplicates(0.8, 0.8 + 0.01 * rng.standard_normal(10))
+    constant = JackknifeReplicates(0.3, np.full(10, 0.3))
+    alone = plain_interval(a)
+    np.testing.assert_allclose(paired_plain_difference(a, constant), np.array(alone) - 0.3)
+    assert paired_plain_difference(a, a) == (0, 0, 0)

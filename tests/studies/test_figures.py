@@ -141,7 +141,7 @@ def test_what_cannot_be_told_from_the_best_is_outlined(fids):
         [patch.get_center() for patch in axes.findobj(Rectangle) if not patch.get_fill()] for axes in panels
     ]
     assert [[tuple(np.round(centre)) for centre in panel] for panel in outlines] == [[(1, 2)], [], [(0, 1)]]
-    assert legend(figure) == ["cannot be told from the best"]
+    assert legend(figure) == ["indistinguishable from the best"]
 
 
 def test_one_model_that_is_best_in_both_ways():
@@ -172,13 +172,14 @@ def test_sheet_of_colour_images():
 def test_snapshots(summary):
     figure = plot_snapshots(summary)
     axes = figure.axes[0]
-    assert set(legend(figure)) == {"base θ_r", "best single w", "best per block"}
+    assert set(legend(figure)) == {"base θ_r", "best single weight", "best weights per block"}
     assert axes.get_xticks().tolist() == [12, 25]
     single, blockwise = (container.lines for container in axes.containers)
-    assert single[0].get_ydata() == pytest.approx([2.9, 2.9])
-    assert blockwise[0].get_ydata() == pytest.approx([2.45])
+    assert single[0].get_ydata() == pytest.approx([3.0, 3.0])
+    assert blockwise[0].get_ydata() == pytest.approx([2.5])
+    low, high = summary["snapshots"][0]["global"]["fid_interval"]
     for segment in single[2][0].get_segments():
-        assert segment[:, 1] == pytest.approx(summary["snapshots"][0]["global"]["fid_interval"])
+        assert segment[:, 1] == pytest.approx([low + 0.1, high + 0.1])  # the corrected FID is 2.9
 
 
 def test_snapshots_of_several_replicas():
@@ -186,12 +187,12 @@ def test_snapshots_of_several_replicas():
     summary = study(entry(), replicas=[[entry(blockwise=metrics(3.5, (3.65, 3.45)))]])
     axes = plot_snapshots(summary).axes[0]
     blockwise = axes.containers[1].lines
-    assert blockwise[0].get_ydata() == pytest.approx([2.95])
-    assert blockwise[2][0].get_segments()[0][:, 1] == pytest.approx(
-        summary["over_replicas"][0]["blockwise"]["fid"]["interval"]
-    )
+    assert blockwise[0].get_ydata() == pytest.approx([3.0])
+    low, high = summary["over_replicas"][0]["blockwise"]["fid"]["interval"]
+    assert low < 0  # and no FID is
+    assert blockwise[2][0].get_segments()[0][:, 1] == pytest.approx([0, high + 0.05])
     marks = [c.get_offsets()[:, 1].tolist() for c in axes.collections if len(c.get_offsets()) == 1]
-    assert marks[-2:] == [[pytest.approx(2.45)], [pytest.approx(3.45)]]
+    assert marks[-2:] == [[pytest.approx(2.5)], [pytest.approx(3.5)]]
 
 
 def test_snapshots_where_all_winners_diverged(summary):
@@ -224,7 +225,7 @@ def test_drift():
 def test_recall_by_class(summary):
     models = {"base": summary["base"], "collapsed": DIVERGED, "global": summary["snapshots"][0]["global"]}
     figure = plot_classes(models)
-    assert legend(figure) == ["base", "best single w"]
+    assert legend(figure) == ["base", "best single weight"]
     assert [c.lines[0].get_ydata().tolist() for c in figure.axes[0].containers] == [[0.4, 0.6]] * 2
 
 

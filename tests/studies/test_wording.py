@@ -43,9 +43,9 @@ def test_table():
 def test_table_of_all_metrics():
     found = entry(collapsed=DIVERGED)
     rows = metrics_rows(study(found), found)
-    assert rows[1] == ["collapsed"] + ["diverged"] * 6
+    assert rows[1] == ["collapsed"] + ["diverged"] * 7
     half = "0.500 [0.500, 0.500]"
-    assert rows[2] == ["best single w", "2.900 [1.629, 4.171]", "0.25 ± 0.5", half, half, half, half]
+    assert rows[2] == ["best single weight", "3.000", "2.900 [1.629, 4.171]", "0.25 ± 0.5", half, half, half, half]
     assert {len(row) for row in rows} == {len(METRICS_HEADER)}
 
 
@@ -56,7 +56,7 @@ def test_table_of_the_replicas():
     over = "[-6.403, 6.303]"  # −0.05 ± 0.5·12.706
     assert gain == ["12", gain[1], "-0.050", "[-0.050, -0.050]", over, "replicas", "1 of 2", "not distinguishable"]
     assert [row[1] for row in rows if row[1].startswith("w")] == [
-        "w, best single w", "w of enc, best per block", "w of dec, best per block",
+        "w, best single weight", "w of enc, best weights per block", "w of dec, best weights per block",
     ]  # fmt: skip
 
 
@@ -67,22 +67,36 @@ def test_markdown():
 
 
 def test_the_answer_of_one_replica():
-    """The fall is 1.1 and the gain 0.45, neither with any error."""
+    """Plain FIDs 4 and 3; the corrected improvement is 1.1 and the gain 0.45, neither with any error."""
     assert answer(study(entry(25))) == [
-        "After 25 kimg of self-training, the weight 0.75 for the whole network lowered the FID: 4.000 for the "
-        "base model, 2.900 for the merged one, a change of -28% (fall 1.100 [1.100, 1.100], 95 % over the "
-        "seeds of the images, of one self-training).",
-        "A weight for each block (enc 1.25, dec 0.5) is better than the best single one: gain in FID 0.450 "
-        "[0.450, 0.450], 95 % over the seeds of the images, of one self-training.",
+        "After 25 kimg of self-training, one weight for the whole network (w = 0.75) lowers the FID: 4.000 for "
+        "the base model, 3.000 for the merged one (-25%). Corrected for the bias of a finite number of images, "
+        "the improvement is 1.100 [1.100, 1.100], a 95 % interval over the seeds of the images, for this one "
+        "self-training.",
+        "One weight per block (w = enc 1.25, dec 0.5) gives 2.500, which is better than the best single weight: "
+        "the corrected gain is 0.450 [0.450, 0.450].",
+        "Precision stays (within its interval), 0.500 → 0.500; recall stays (within its interval), 0.500 → 0.500; "
+        "coverage stays (within its interval), 0.500 → 0.500: neither fidelity nor diversity changes "
+        "distinguishably.",
     ]
 
 
+def test_the_answer_says_what_moved():
+    moved = metrics(3.0, (3.2, 3.0), precision=(0.6, (0.6, 0.6)), recall=(0.4, (0.4, 0.4)))
+    assert answer(study(entry(**{"global": moved | {"kid": 0.25, "kid_deviation": 0.5}})))[2].startswith(
+        "Precision rises, 0.500 → 0.600; recall falls, 0.500 → 0.400; coverage stays"
+    )
+    assert answer(study(entry(**{"global": moved})))[2].endswith("fidelity improves at the expense of diversity.")
+
+
 def test_the_answer_of_several_replicas_rests_on_all():
-    first, second = answer(study(entry(), replicas=[[entry(blockwise=metrics(3.5, (3.65, 3.45)))]]))
-    assert "(mean w = 0.75) lowered the FID: 4.000" in first
-    assert "95 % over 2 self-trainings" in first
-    assert "(mean w = enc 1.25, dec 0.5) is not distinguishable from the best single one" in second
-    assert "-0.050 [-6.403, 6.303], 95 % over 2 self-trainings, and the blocks won in 1 of 2." in second
+    """Of per block, the plain FIDs 2.5 and 3.5."""
+    first, second, third = answer(study(entry(), replicas=[[entry(blockwise=metrics(3.5, (3.65, 3.45)))]]))
+    assert "(mean w = 0.75) lowers the FID: 4.000" in first
+    assert "a 95 % interval over 2 self-trainings, whose mean is given." in first
+    assert "(mean w = enc 1.25, dec 0.5) gives 3.000, which is not distinguishable from the best single" in second
+    assert "-0.050 [-6.403, 6.303]; the blocks won in 1 of 2." in second
+    assert "(first replica)" in third
 
 
 def test_the_snapshot_to_speak_of_is_the_best_by_its_single_weight():
@@ -97,9 +111,9 @@ def test_terminal_lines():
     lines = terminal_lines(study(entry(25)))
     assert lines[:4] == [
         "digits: FID (digits features) on 5000 held-out images, 25 kimg of self-training",
-        "  base θ_r        4.000, collapsed θ_s 6.000",
-        "  best single w   3.000 (-25% against base) at w = 0.75",
-        "  best per block  2.500 (-38% against base) at w = enc 1.25, dec 0.5",
+        "  base θ_r                4.000, collapsed θ_s 6.000",
+        "  best single weight      3.000 (-25% against base) at w = 0.75",
+        "  best weights per block  2.500 (-38% against base) at w = enc 1.25, dec 0.5",
     ]
     assert lines[4:] == answer(study(entry(25)))
 

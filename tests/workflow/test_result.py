@@ -11,6 +11,11 @@ import sys
 
 import numpy as np
 import pytest
+from adaptive_neon.commands.cli import main
+from adaptive_neon.data.datasets import read_dataset
+from adaptive_neon.data.images import read_images
+from adaptive_neon.merging.grid import point_name
+from adaptive_neon.studies.outcome import choose
 from adaptive_neon.studies.wording import answer
 from safetensors.numpy import load_file
 
@@ -126,7 +131,7 @@ def test_two_random_directions_are_compared_over_replicas(tmp_path):
     assert over["collapsed"]["fid"]["fid_corrected"] == pytest.approx(np.mean(estimates))
     assert "a random direction" in (tmp_path / RESULTS / "report.html").read_text()
     with open(tmp_path / RESULTS / "tables/replicas.csv", newline="") as file:
-        assert {row[1] for row in csv.reader(file)} > {"FID, base", "FID base − single", "w, best single w"}
+        assert {row[1] for row in csv.reader(file)} > {"FID, base", "FID base − single", "w, best single weight"}
     trained, random = (
         load_file(tmp_path / RESULTS / f"replica-0/{stage}/2/model.safetensors")
         for stage in ("finetune", "random")
@@ -136,6 +141,22 @@ def test_two_random_directions_are_compared_over_replicas(tmp_path):
         sum(((model[name].astype(float) - base[name]) ** 2).sum() for name in base) for model in (trained, random)
     ]
     assert lengths[0] == pytest.approx(lengths[1], rel=1e-5)
+
+
+def test_the_outcome_is_a_model_or_a_card_that_says_why_not(finished, summary, tmp_path):
+    """The tiny study's FIDs are noise; whatever it chose, the folder agrees with summary.json."""
+    model = finished / RESULTS / "model"
+    choice = choose(summary)
+    files = {"README.md"} | ({"model.safetensors", "model.pt"} if choice else set())
+    assert {path.name for path in model.iterdir()} == files
+    assert answer(summary)[0] in (model / "README.md").read_text()
+    if choice:
+        images = tmp_path / "images.npz"
+        main(["sample", str(model), "--seeds", "50000-50009", "--batch", "20", "-o", str(images)])
+        drawn, _ = read_dataset(images)
+        point = point_name(choice.point)
+        path = finished / RESULTS / f"replica-0/heldout/{choice.kimg}/{point}/images.npz"
+        assert np.abs(drawn.astype(int) - read_images(path, point)[0][:10]).max() <= 1
 
 
 def test_show_prints_the_times_and_five_lines(finished):

@@ -26,7 +26,7 @@ def run(model: str, output: str) -> None:
         raise InputError(f"{output}: unknown form; give a name that ends in .pt or .safetensors")
     from adaptive_neon.families import settings_of
     from adaptive_neon.families.checkpoints import read_model, write_checkpoint
-    from adaptive_neon.families.loading import arrays, load
+    from adaptive_neon.families.loading import arrays, load, write_state_dict
 
     checkpoint = read_model(model)
     network = load(checkpoint)
@@ -34,11 +34,6 @@ def run(model: str, output: str) -> None:
         write_checkpoint(output, arrays(network), checkpoint.architecture, **checkpoint.metadata)
         print(output)
         return
-    import torch
-
-    from adaptive_neon.jobs.files import replacing
-
-    with replacing(output) as temporary:
-        torch.save(network.state_dict(), temporary)
+    write_state_dict(output, network)
     print(output)
     print(settings_of(checkpoint.architecture).upstream_usage(checkpoint.architecture, output))

@@ -25,4 +25,7 @@ def run(results: Path) -> None:
     lines = toy.terminal_lines if summary.get("study") == "toy" else terminal_lines
     print(*lines(summary), sep="\n")
     if (report := results / "report.html").exists():
-        print(report)
+        print(f"report: {report}")
+    if (model := results / "model").exists():
+        found = (model / "model.safetensors").exists()
+        print(f"improved model: {model}" if found else f"no improved model: see {model}/README.md")

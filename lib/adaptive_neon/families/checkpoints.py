@@ -71,7 +71,7 @@ def _sort_metadata(path: Path) -> None:
 
 
 def read_model(path: str | Path) -> Checkpoint:
-    """A model from elsewhere: a file as a family's authors publish it, or our safetensors; the suffix tells which.
+    """A model from elsewhere: a file as a family's authors publish it, our safetensors, or a study's `model/`.
 
     The metadata gain `source` and `sha256`, the name and the digest of the file.
 
@@ -79,6 +79,12 @@ def read_model(path: str | Path) -> Checkpoint:
         InputError: no such file, or not a model.
     """
     path = Path(path)
+    if path.is_dir():
+        if not (path / "model.safetensors").exists():
+            raise InputError(
+                f"{path}: holds no model.safetensors; give the `model` folder of a study that found one"
+            )
+        path /= "model.safetensors"
     readers = {name: settings_of({"family": name}).PUBLISHED.get(path.suffix) for name in NAMES}
     family = next((name for name, reader in readers.items() if reader), None)
     if family:

@@ -1,6 +1,7 @@
 """Networks from checkpoints, and back."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -9,6 +10,7 @@ from torch import nn
 from adaptive_neon.errors import InputError
 from adaptive_neon.families import family_of, name_of
 from adaptive_neon.families.checkpoints import Checkpoint
+from adaptive_neon.jobs.files import replacing
 
 
 def build(architecture: Mapping, training: Mapping | None = None) -> nn.Module:
@@ -45,6 +47,12 @@ def load(checkpoint: Checkpoint, training: Mapping | None = None) -> nn.Module:
 def arrays(network: nn.Module) -> dict[str, np.ndarray]:
     """The parameters and buffers of a network as NumPy arrays, ready for a checkpoint."""
     return {name: tensor.detach().cpu().numpy() for name, tensor in network.state_dict().items()}
+
+
+def write_state_dict(path: str | Path, network: nn.Module) -> None:
+    """Write a plain state dict, name → tensor, for `torch.load`."""
+    with replacing(path) as temporary:
+        torch.save(network.state_dict(), temporary)
 
 
 def require_architecture(expected: Mapping, found: Mapping) -> None:

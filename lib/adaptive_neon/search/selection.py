@@ -1,4 +1,4 @@
-"""The winners of a search, and what cannot be told from them."""
+"""The winners of a search, and what is indistinguishable from them."""
 
 from collections.abc import Mapping
 

@@ -59,6 +59,12 @@ def paired_difference(a: JackknifeReplicates, b: JackknifeReplicates) -> Interva
     return mean_interval(a.pseudo_values - b.pseudo_values)
 
 
+def paired_plain_difference(a: JackknifeReplicates, b: JackknifeReplicates) -> Interval:
+    """a − b of metrics that are not biased by a/n (see `plain_interval`); the blocks are of the same seeds."""
+    values = a.pseudo_values - b.pseudo_values
+    return _student(a.full - b.full, _standard_error(values), len(values) - 1)
+
+
 def unpaired_difference(a: JackknifeReplicates, b: JackknifeReplicates) -> Interval:
     """a − b, both corrected for bias, of different seeds and blocks (Welch's degrees of freedom)."""
     values = a.pseudo_values, b.pseudo_values

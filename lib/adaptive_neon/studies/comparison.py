@@ -11,6 +11,7 @@ from adaptive_neon.statistics.jackknife import (
     JackknifeReplicates,
     corrected_interval,
     paired_difference,
+    paired_plain_difference,
     plain_interval,
     unpaired_difference,
     verdict,
@@ -41,6 +42,8 @@ def compare(
         entry[role]["winners_curse"] = fid_difference(heldout[name], search[name], paired=False)
     entry["indistinguishable"] = [parse_point(name) for name in indistinguishable]
     entry["improvement"] = fid_difference(heldout[roles["base"]], heldout[roles["global"]])
+    entry["blockwise_improvement"] = fid_difference(heldout[roles["base"]], heldout[roles["blockwise"]])
+    entry["changes"] = {name: change(heldout[roles["base"]], heldout[roles["global"]], name) for name in PRDC}
     entry["gain"] = fid_difference(heldout[roles["global"]], heldout[roles["blockwise"]])
     return entry
 
@@ -62,6 +65,15 @@ def with_intervals(metrics: Mapping) -> dict:
         )
     ]
     return entry | {name: metrics[name] for name in ("kid", "kid_deviation") if name in metrics}
+
+
+def change(before: Mapping, after: Mapping, name: str) -> dict:
+    """What became of a metric such as precision from one model to another, both sampled from the same seeds."""
+    if before["fid"] is None or after["fid"] is None:
+        return {"change": None, "interval": None, "verdict": "not distinguishable"}
+    interval = paired_plain_difference(jackknife_replicates(after, name), jackknife_replicates(before, name))
+    moved = {"better": "rises", "worse": "falls"}.get(verdict(interval), "not distinguishable")
+    return {"change": interval.estimate, "interval": _ends(interval), "verdict": moved}
 
 
 def fid_difference(a: Mapping, b: Mapping, paired: bool = True) -> dict:

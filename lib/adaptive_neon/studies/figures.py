@@ -11,7 +11,7 @@ from matplotlib.patches import Rectangle
 
 from adaptive_neon.jobs.files import replacing
 from adaptive_neon.merging.grid import is_single, parse_point
-from adaptive_neon.studies.wording import ROLE_NAMES
+from adaptive_neon.studies.wording import ROLE_NAMES, plain_fid
 
 BLUE, ORANGE, GREEN, PURPLE, SKY, RED = "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00"
 CURVES = [
@@ -59,7 +59,7 @@ def plot_diagonal(curves: Mapping[int, Mapping[str, Mapping]]) -> Figure:
             axes.plot(weights, values, label=f"{kimg} kimg", markersize=5, **style)
             bands = np.array([measured[f"{name}_interval"] for _, measured in points]).T
             if name == "fid":  # its interval is around the corrected FID, which few images can take below 0
-                bands = bands + values - [measured["fid_corrected"] for _, measured in points]
+                bands = (bands + values - [measured["fid_corrected"] for _, measured in points]).clip(min=0)
             axes.fill_between(weights, *bands, color=style["color"], alpha=0.2, linewidth=0)
     for axes, label in zip(panels, DIAGONAL_PANELS.values(), strict=True):
         axes.set_ylabel(label)
@@ -92,7 +92,7 @@ def plot_grid(fids: Mapping[str, float | None], outlined: Collection[str] = ()) 
 
     Args:
         fids: name → FID of every grid point, of two blocks at least; None is a diverged model, left blank.
-        outlined: names of the points that cannot be told from the best.
+        outlined: names of the points that are indistinguishable from the best.
     """
     points = {name: parse_point(name) for name in fids}
     blocks = list(next(iter(points.values())))
@@ -132,7 +132,7 @@ def plot_grid(fids: Mapping[str, float | None], outlined: Collection[str] = ()) 
     all_axes[0].set_ylabel(f"w of {rows}")
     figure.colorbar(image, ax=list(all_axes), label="FID on the search images", shrink=0.9)
     if outlined:
-        outline = Rectangle((0, 0), 1, 1, fill=False, label="cannot be told from the best", **OUTLINE)
+        outline = Rectangle((0, 0), 1, 1, fill=False, label="indistinguishable from the best", **OUTLINE)
         figure.legend(handles=[outline], loc="outside lower center", frameon=False)
     return figure
 
@@ -156,16 +156,17 @@ def plot_sheet(rows: Mapping[str, np.ndarray], columns: int = 16) -> Figure:
 
 
 def plot_snapshots(summary: Mapping) -> Figure:
-    """Held-out FID over the amount of self-training, with 95 % intervals: best single w against best per block.
+    """Held-out FID over the amount of self-training: best single weight against best weights per block.
 
-    With several replicas the intervals are those over replicas, and small marks show each one.
+    The 95 % intervals have the width of those around the corrected FID, and end at 0. With several replicas they
+    are those over replicas, and small marks show each one.
     """
     figure = Figure(figsize=(6.4, 4.4), layout="constrained")
     axes = figure.subplots()
     replicas = summary.get("replicas", [summary])
     spread = 0.012 * max(entry["kimg"] for entry in summary["snapshots"])
-    base = summary["over_replicas"][0]["base"]["fid"] if len(replicas) > 1 else summary["base"]
-    axes.axhline(base["fid_corrected"], color="0.4", linewidth=1, label="base θ_r")
+    base = plain_fid(summary, summary["snapshots"][0]["kimg"], "base")
+    axes.axhline(base, color="0.4", linewidth=1, label="base θ_r")
     for role, style, shift in (("global", CURVES[0], -spread), ("blockwise", CURVES[1], spread)):
         if len(replicas) > 1:
             entries = [(over["kimg"], over[role]["fid"]) for over in summary["over_replicas"]]
@@ -175,14 +176,15 @@ def plot_snapshots(summary: Mapping) -> Figure:
             entries = [(k, e["fid_corrected"], e["fid_interval"]) for k, e in entries if e["fid"] is not None]
         if not entries:
             continue
-        kimg, fids, intervals = map(np.array, zip(*entries, strict=True))
-        bars = np.abs(intervals.T - fids)
+        kimg, corrected, intervals = map(np.array, zip(*entries, strict=True))
+        fids = np.array([plain_fid(summary, k, role) for k in kimg])
+        bars = np.abs((intervals.T + fids - corrected).clip(min=0) - fids)
         axes.errorbar(kimg + shift, fids, bars, capsize=3, label=ROLE_NAMES[role], **style)
         for replica in replicas if len(replicas) > 1 else []:
             found = [(e["kimg"], e[role]) for e in replica["snapshots"] if e[role]["fid"] is not None]
             axes.scatter(
                 [k + 2.2 * shift for k, _ in found],
-                [model["fid_corrected"] for _, model in found],
+                [model["fid"] for _, model in found],
                 s=12,
                 facecolor="none",
                 edgecolor=style["color"],
@@ -193,7 +195,7 @@ def plot_snapshots(summary: Mapping) -> Figure:
     axes.set_xlim(snapshots[0] - 0.1 * snapshots[-1], 1.1 * snapshots[-1])
     axes.set_ylim(min(0, axes.get_ylim()[0]), axes.get_ylim()[1])
     axes.set_xlabel("self-training, kimg (thousands of images)")
-    axes.set_ylabel("FID on the held-out images,\ncorrected for bias (no unit)")
+    axes.set_ylabel("FID on the held-out images (no unit)")
     figure.legend(loc="outside lower center", ncols=3, frameon=False)
     return figure
 

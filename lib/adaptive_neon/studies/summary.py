@@ -42,7 +42,7 @@ def over_replicas(entries: Sequence[Mapping], seed_blocks: int) -> dict:
         result[role] = {"fid": two_levels([_fid(entry[role]) for entry in entries], seed_blocks)}
     for role in ("global", "blockwise"):
         result[role]["w"] = _weights([entry[role]["w"] for entry in entries])
-    for name in ("improvement", "gain"):
+    for name in ("improvement", "blockwise_improvement", "gain"):
         differences = [entry[name] for entry in entries]
         levels = two_levels([_difference(difference) for difference in differences], seed_blocks)
         result[name] = {

@@ -1,15 +1,16 @@
-"""The result of a study in words: two sentences, Table 1, the lines on the terminal."""
+"""The result of a study in words: its answer, its tables, the lines on the terminal."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 from adaptive_neon.merging.grid import Point, is_single
 
 TABLE_HEADER = [
     "kimg",
-    "best single w",
+    "best single weight",
     "FID",
     "FID corrected [95 %]",
-    "best w per block",
+    "best weights per block",
     "FID",
     "FID corrected [95 %]",
     "gain [95 %]",
@@ -29,12 +30,21 @@ def table_rows(summary: Mapping) -> list[list[str]]:
     return rows
 
 
-METRICS_HEADER = ["model", "FID", "KID (± over subsets)", "precision", "recall", "density", "coverage"]
+METRICS_HEADER = [
+    "model",
+    "FID",
+    "FID corrected [95 %]",
+    "KID (± over subsets)",
+    "precision",
+    "recall",
+    "density",
+    "coverage",
+]
 ROLE_NAMES = {
     "base": "base",
     "collapsed": "collapsed",
-    "global": "best single w",
-    "blockwise": "best per block",
+    "global": "best single weight",
+    "blockwise": "best weights per block",
 }
 
 
@@ -51,7 +61,7 @@ def metrics_rows(summary: Mapping, entry: Mapping) -> list[list[str]]:
             for share in ("precision", "recall", "density", "coverage")
         ]
         kid = f"{model['kid']:.3g} ± {model['kid_deviation']:.2g}"
-        rows.append([name, _estimate(model, "fid_interval"), kid, *shares])
+        rows.append([name, _number(model["fid"]), _estimate(model, "fid_interval"), kid, *shares])
     return rows
 
 
@@ -108,47 +118,93 @@ def headline(summary: Mapping) -> Mapping | None:
 
 
 def answer(summary: Mapping) -> list[str]:
-    """Two sentences: what one weight did to the base model's FID, and what a weight per block adds."""
+    """Three sentences: what one weight did to the FID, what one weight per block adds, what else moved."""
     entry = headline(summary)
     if entry is None:
         return [f"{summary['experiment']}: the best models of all snapshots diverged on the held-out images."]
     over = next((o for o in summary.get("over_replicas", []) if o["kimg"] == entry["kimg"]), None)
+    roles = ("base", "global", "blockwise")
+    base, single, blockwise = (plain_fid(summary, entry["kimg"], role) for role in roles)
     if over:
-        base, single = (over[role]["fid"] for role in ("base", "global"))
-        weight = f"one weight for the whole network ({_winners_text(over['global'])})"
+        weights = {role: _winners_text(over[role]) for role in ("global", "blockwise")}
         improvement, gain = over["improvement"], over["gain"]
-        level = f"over {over['replicas']} self-trainings"
-        won = f", and the blocks won in {gain['positive']} of {over['replicas']}"
-        blocks = _winners_text(over["blockwise"])
+        level = f"over {over['replicas']} self-trainings, whose mean is given"
+        won = f"; the blocks won in {gain['positive']} of {over['replicas']}"
     else:
-        base, single = summary["base"], entry["global"]
-        weight = f"the weight {weights_text(entry['global']['w'])} for the whole network"
+        weights = {role: f"w = {weights_text(entry[role]['w'])}" for role in ("global", "blockwise")}
         improvement, gain = entry["improvement"], entry["gain"]
-        level = "over the seeds of the images, of one self-training"
+        level = "over the seeds of the images, for this one self-training"
         won = ""
-        blocks = weights_text(entry["blockwise"]["w"])
     if improvement["interval"] is None:
         return [f"{summary['experiment']}: the base model or the merged one diverged on the held-out images."]
-    base, single = base["fid_corrected"], single["fid_corrected"]
-    effect = {"better": "lowered", "worse": "raised"}.get(improvement["verdict"], "did not clearly move")
-    return [
-        f"After {entry['kimg']} kimg of self-training, {weight} {effect} the FID: {base:.3f} for the base model, "
-        f"{single:.3f} for the merged one, a change of {single / base - 1:+.0%} "
-        f"(fall {_estimate(improvement, 'interval')}, 95 % {level}).",
-        f"A weight for each block ({blocks}) is {_VERDICTS[gain['verdict']]} the best single one: gain in FID "
-        f"{_estimate(gain, 'interval')}, 95 % {level}{won}.",
+    effect = {"better": "lowers", "worse": "raises"}.get(improvement["verdict"], "does not distinguishably change")
+    sentences = [
+        f"After {entry['kimg']} kimg of self-training, one weight for the whole network ({weights['global']}) "
+        f"{effect} the FID: {base:.3f} for the base model, {single:.3f} for the merged one "
+        f"({single / base - 1:+.0%}). Corrected for the bias of a finite number of images, the improvement is "
+        f"{_estimate(improvement, 'interval')}, a 95 % interval {level}."
     ]
+    if gain["interval"] is None:
+        return [*sentences, "The best model with one weight per block diverged."]
+    sentences.append(
+        f"One weight per block ({weights['blockwise']}) gives {blockwise:.3f}, {_VERDICTS[gain['verdict']]} the "
+        f"best single weight: the corrected gain is {_estimate(gain, 'interval')}{won}."
+    )
+    return [*sentences, changes_text(summary["base"], entry, first=bool(over))]
+
+
+def plain_fid(summary: Mapping, kimg: int, role: str) -> float:
+    """The FID as everybody computes it, the mean over the replicas that have one."""
+    replicas = summary.get("replicas", [summary])
+    entries = [
+        replica["base"] if role == "base" else next(e for e in replica["snapshots"] if e["kimg"] == kimg)[role]
+        for replica in replicas
+    ]
+    fids = [entry["fid"] for entry in entries if entry["fid"] is not None]
+    return sum(fids) / len(fids) if fids else math.nan
+
+
+# (precision, recall) → what that means.
+_MEANINGS = {
+    ("rises", "rises"): "fidelity and diversity both improve",
+    ("rises", "falls"): "fidelity improves at the expense of diversity",
+    ("rises", "not distinguishable"): "fidelity improves",
+    ("falls", "rises"): "diversity recovers at the expense of fidelity",
+    ("falls", "falls"): "fidelity and diversity both suffer",
+    ("falls", "not distinguishable"): "fidelity suffers",
+    ("not distinguishable", "rises"): "diversity recovers",
+    ("not distinguishable", "falls"): "diversity suffers",
+    ("not distinguishable", "not distinguishable"): "neither fidelity nor diversity changes distinguishably",
+}
+
+
+def changes_text(base: Mapping, entry: Mapping, first: bool = False) -> str:
+    """A sentence on precision, recall and coverage of the best single weight against the base model.
+
+    Args:
+        first: whether the entry is of the first of several replicas, which the sentence then says.
+    """
+    changes, single = entry["changes"], entry["global"]
+    parts = []
+    for name in ("precision", "recall", "coverage"):
+        verdict = changes[name]["verdict"]
+        verb = "stays (within its interval)" if verdict == "not distinguishable" else verdict
+        parts.append(f"{name} {verb}, {base[name]:.3f} → {single[name]:.3f}")
+    text = "; ".join(parts)
+    meaning = _MEANINGS[changes["precision"]["verdict"], changes["recall"]["verdict"]]
+    of = " (first replica)" if first else ""
+    return f"{text[0].upper()}{text[1:]}{of}: {meaning}."
 
 
 _VERDICTS = {
-    "better": "better than",
-    "worse": "worse than",
-    "not distinguishable": "not distinguishable from",
+    "better": "which is better than",
+    "worse": "which is worse than",
+    "not distinguishable": "which is not distinguishable from",
 }
 
 
 def terminal_lines(summary: Mapping) -> list[str]:
-    """Lines for the terminal: the study, base, collapsed, best single and best per block, the two sentences."""
+    """Lines for the terminal: the study, base, collapsed, best single and best per block, the answer."""
     entry = headline(summary)
     if entry is None:
         return answer(summary)
@@ -157,9 +213,9 @@ def terminal_lines(summary: Mapping) -> list[str]:
     lines = [
         f"{summary['experiment']}: FID ({summary['features']} features) on {images['heldout']} held-out images, "
         f"{entry['kimg']} kimg of self-training",
-        f"  base θ_r        {_number(base)}, collapsed θ_s {_number(entry['collapsed']['fid'])}",
+        f"  base θ_r                {_number(base)}, collapsed θ_s {_number(entry['collapsed']['fid'])}",
     ]
-    for label, role in (("best single w ", "global"), ("best per block", "blockwise")):
+    for label, role in (("best single weight    ", "global"), ("best weights per block", "blockwise")):
         model = entry[role]
         change = "" if None in (model["fid"], base) else f" ({model['fid'] / base - 1:+.0%} against base)"
         lines.append(f"  {label}  {_number(model['fid'])}{change} at w = {weights_text(model['w'])}")

@@ -1,0 +1,119 @@
+"""The outcome of a study: the improved model and its card, or the word that nothing is better than the base."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import yaml
+
+from adaptive_neon.families import settings_of
+from adaptive_neon.families.checkpoints import Checkpoint
+from adaptive_neon.merging.blocks import assign_blocks
+from adaptive_neon.merging.extrapolation import merge
+from adaptive_neon.merging.grid import Point, point_name
+from adaptive_neon.studies.wording import ROLE_NAMES, answer, headline, weights_text
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The model that a study hands over.
+
+    Attributes:
+        kimg: of self-training, its snapshot.
+        role: `global` (best single weight) or `blockwise`.
+        point: its weights.
+    """
+
+    kimg: int
+    role: str
+    point: Point
+
+
+def choose(summary: Mapping) -> Choice | None:
+    """The best single weight, unless the weights per block are better; None if the base model is not worse.
+
+    The snapshot is that of the lowest held-out FID of a single weight. Verdicts are over replicas where there are
+    several; the weights and the model are those of the first.
+    """
+    entry = headline(summary)
+    if entry is None:
+        return None
+    over = [o for o in summary.get("over_replicas", []) if o["kimg"] == entry["kimg"]]
+    verdicts = over[0] if over else entry
+    role = "blockwise" if verdicts["gain"]["verdict"] == "better" else "global"
+    improvement = verdicts["improvement" if role == "global" else "blockwise_improvement"]
+    if improvement["verdict"] != "better":
+        return None
+    return Choice(entry["kimg"], role, entry[role]["w"])
+
+
+def improved_model(base: Checkpoint, tuned: Checkpoint, choice: Choice, blocks: Mapping[str, str]) -> Checkpoint:
+    """The merged model, θ = θ_r − w·(θ_s − θ_r).
+
+    Args:
+        blocks: block → pattern.
+    """
+    block_of = assign_blocks(base.weights, blocks)
+    tensors = merge(base.tensors, tuned.tensors, choice.point, block_of)
+    return Checkpoint(tensors, base.architecture, {"weights": point_name(choice.point)})
+
+
+def model_card(summary: Mapping, choice: Choice | None, architecture: Mapping, recipe: Mapping, path: str) -> str:
+    """A model card in Markdown, with the metadata that hubs read in front.
+
+    Args:
+        architecture: of the network.
+        recipe: what the model was made of, JSON's values by key: checksums, seeds, configuration.
+        path: of the folder of the model.
+    """
+    experiment = summary["experiment"]
+    front = yaml.safe_dump(
+        {"library_name": "adaptive-neon", "tags": ["neon", "image-generation", "model-merging"]}
+    )
+    parts = [
+        f"---\n{front}---",
+        f"# {experiment}: improved by Neon" if choice else f"# {experiment}: no better model",
+    ]
+    parts += answer(summary)
+    if choice:
+        parts += _improved(summary, choice, architecture, path)
+    else:
+        parts.append(
+            "By these verdicts no merged model is better than the base model, so there is none in this folder. "
+            "More held-out images or replicas narrow the intervals."
+        )
+    parts += ["## Recipe", f"```json\n{json.dumps(recipe, indent=1, ensure_ascii=False)}\n```"]
+    return "\n\n".join(parts) + "\n"
+
+
+def _improved(summary: Mapping, choice: Choice, architecture: Mapping, path: str) -> list[str]:
+    entry = next(entry for entry in summary["snapshots"] if entry["kimg"] == choice.kimg)
+    images = summary["images"]
+    rows = []
+    for name, model in (
+        ("base", summary["base"]),
+        (f"this model ({ROLE_NAMES[choice.role]})", entry[choice.role]),
+    ):
+        low, high = model["fid_interval"]
+        corrected = f"{model['fid_corrected']:.3f} [{low:.3f}, {high:.3f}]"
+        cells = [name, f"{model['fid']:.3f}", corrected, *(f"{model[key]:.3f}" for key in ("precision", "recall"))]
+        rows.append(f"| {' | '.join(cells)} |")
+    table = [
+        "| model | FID | FID corrected [95 %] | precision | recall |",
+        "| --- | --- | --- | --- | --- |",
+        *rows,
+    ]
+    return [
+        f"The model is θ = θ_r − w·(θ_s − θ_r): θ_r is the base model, θ_s the same after {choice.kimg} kimg "
+        f"of training on its own images, and w is {weights_text(choice.point)}.",
+        f"On {images['heldout']} held-out images, in `{summary['features']}` features:",
+        "\n".join(table),
+        "The corrected FID is without the bias that a finite number of images gives it. The weights were chosen "
+        f"on {images['search']} other images; the amount of self-training by the held-out FID of the best single "
+        "weight, which favours this model a little.",
+        "## Use",
+        f"```sh\nadaptive-neon sample {path} --seeds 0-63 -o images/\n```",
+        "The sampler settings of the study are in the file and used unless others are given. `model.pt` holds the "
+        "same weights as a plain state dict:",
+        f"```python\n{settings_of(architecture).upstream_usage(architecture, 'model.pt')}\n```",
+    ]

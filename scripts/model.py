@@ -1,0 +1,31 @@
+"""The outcome: the improved model, if there is one, and its card."""
+
+import json
+from pathlib import Path
+
+from adaptive_neon.families.checkpoints import read_checkpoint, write_checkpoint
+from adaptive_neon.jobs.files import read_json, replacing, sha256_of
+from adaptive_neon.jobs.job import job
+from adaptive_neon.studies.outcome import choose, improved_model, model_card
+
+with job(snakemake.log[0], snakemake.threads):
+    inputs, params = snakemake.input, snakemake.params
+    folder = Path(snakemake.output[0])
+    summary = read_json(inputs.summary)
+    choice = choose(summary)
+    base = read_checkpoint(inputs.base)
+    recipe = {"base": {"sha256": sha256_of(inputs.base)} | base.metadata}
+    if choice:
+        from adaptive_neon.families.loading import load, write_state_dict
+
+        tuned = inputs.tuned[params.snapshots.index(choice.kimg)]
+        recipe |= {"tuned": {"sha256": sha256_of(tuned), "kimg": choice.kimg}, "weights": choice.point}
+        model = improved_model(base, read_checkpoint(tuned), choice, params.blocks)
+        origin = {name: recipe[name]["sha256"] for name in ("base", "tuned")}
+        about = model.metadata | origin | {"sampler": json.dumps(params.config["sampler"])}
+        write_checkpoint(folder / "model.safetensors", model.tensors, model.architecture, **about)
+        write_state_dict(folder / "model.pt", load(model))
+    recipe |= {"seeds": params.seeds, "configuration": params.config}
+    with replacing(folder / "README.md") as temporary:
+        temporary.write_text(model_card(summary, choice, base.architecture, recipe, str(folder)))
+    print(choice or "nothing is better than the base model")
