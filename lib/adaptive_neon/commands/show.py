@@ -23,7 +23,12 @@ def run(results: Path) -> None:
     print("job times, summed over jobs that ran side by side:")
     print(*time_lines(stage_times(results)), sep="\n")
     lines = toy.terminal_lines if summary.get("study") == "toy" else terminal_lines
-    print(*lines(summary), sep="\n")
+    try:
+        print(*lines(summary), sep="\n")
+    except (KeyError, TypeError):
+        raise InputError(
+            f"{results}/summary.json: of another version of this program; run the study again"
+        ) from None
     if (report := results / "report.html").exists():
         print(f"report: {report}")
     if (model := results / "model").exists():
