@@ -207,11 +207,15 @@ def test_sample_names_the_files_by_their_seeds(models, tmp_path):
         (["A.pkl", "-o", "images", "--seeds", "3,1-5"], "repeats a seed"),
         (["A.pkl", "-o", "images", "--sampler", "steps=1"], "--sampler: steps: 1 must be at least 2"),
         (["A.pkl", "-o", "images", "--class", "10"], "--class: 10, but the model has 10 classes"),
-        (["nan.safetensors", "-o", "images", "--sampler", "steps=2", "--seeds", "0"], "the model has diverged"),
+        (["nan.safetensors", "-o", "images"], "is not finite; the training that made it diverged"),
+        (["huge.safetensors", "-o", "images", "--sampler", "steps=2", "--seeds", "0"], "the model has diverged"),
+        (["A.pkl", "-o", "images", "--seeds", "0-4294967295"], "are more than 1,000,000 images"),
+        (["A.pkl", "-o", "images", "--sampler", "rho=.nan"], "--sampler: rho"),
     ],
 )
 def test_sample_refuses(models, tiny, fails, arguments, words, tmp_path):
     write_checkpoint("nan.safetensors", {name: array * np.nan for name, array in models[0].items()}, tiny)
+    write_checkpoint("huge.safetensors", {name: array * 1e30 for name, array in models[0].items()}, tiny)
     fails(words, "sample", *arguments)
     assert not (tmp_path / "images").exists()
 
@@ -373,3 +377,24 @@ def test_check(tmp_path, capsys, fails):
     )
     (tmp_path / "config.yaml").write_text("experiment: alone\n")
     fails("give the config.yaml of a clone first", "check", tmp_path / "config.yaml")
+
+
+def test_no_model_that_is_not_finite_is_read_or_written(models, tiny, fails, tmp_path):
+    tensors = models[0]
+    name = "model.map_label.weight"
+    write_checkpoint("nan.safetensors", tensors | {name: tensors[name] * np.nan}, tiny)
+    write_checkpoint("integers.safetensors", tensors | {name: tensors[name].astype(np.int32)}, tiny)
+    write_checkpoint("far.safetensors", tensors | {name: np.full_like(tensors[name], 3e38)}, tiny)
+    merge = ["merge", "--base", "A.pkl", "-o", "C.safetensors", "--weights"]
+    fails(f"nan.safetensors: {name} is not finite", *merge, "1", "--tuned", "nan.safetensors")
+    fails(f"integers.safetensors: {name} is int32", *merge, "1", "--tuned", "integers.safetensors")
+    fails(f"C.safetensors: {name} is not finite", *merge, "2", "--tuned", "far.safetensors")
+    for weight in ("nan", "inf", "1e308", "101"):
+        fails("must be between -100 and 100", *merge, weight, "--tuned", "B.pkl")
+    fails("holds no model.safetensors", *merge, "1", "--tuned", str(tmp_path))
+    fails("matches no block", *merge, "1", "--tuned", "B.pkl", "--block", "all=^(([a-z0-9._])+)+!$")
+    assert not (tmp_path / "C.safetensors").exists()
+
+
+def test_a_name_forges_no_line(fails):
+    fails("A\\nadaptive-neon: fine.pkl: No such file", "inspect", "A\nadaptive-neon: fine.pkl")

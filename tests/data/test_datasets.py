@@ -278,6 +278,15 @@ def test_bad_png_files(tmp_path, write, files, message):
     assert "\n" not in str(error.value)
 
 
+def test_a_member_that_unpacks_to_too_much_is_not_unpacked(tmp_path, monkeypatch, refuses):
+    monkeypatch.setattr(datasets, "MAX_MEMBER", 10_000)
+    with zipfile.ZipFile(tmp_path / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("0.png", bytes(20_000))
+    monkeypatch.setattr(zipfile.ZipFile, "read", None)
+    with refuses("bomb.zip", "0.png unpacks to 20,000 bytes", "leave it out"):
+        read_dataset(tmp_path / "bomb.zip")
+
+
 def test_palette(tmp_path):
     Image.fromarray(SQUARE).quantize(4).save(tmp_path / "a.png")
     with pytest.raises(InputError, match=r"a.png: has Pillow's mode P; save it as an RGB or grey PNG"):

@@ -10,6 +10,7 @@ import torch
 from adaptive_neon.data.images import write_images
 from adaptive_neon.evaluation.measurement import reference_images, write_reference
 from adaptive_neon.families.checkpoints import write_checkpoint
+from adaptive_neon.families.edm.family import loss
 from adaptive_neon.jobs.files import replacing
 from adaptive_neon.jobs.rolling import RollingCheckpoint
 from adaptive_neon.studies.figures import save_figure
@@ -31,8 +32,8 @@ def disk(tmp_path):
 
 
 def state(path, make_network):
-    settings = TrainingSettings(batch=10, lr=1e-3, ema_halflife_kimg=1, dropout=0, seed=0)
-    write_state(path, Training(make_network(model_channels=64), settings))
+    settings = TrainingSettings(batch=10, lr=1e-3, ema_halflife_kimg=1, seed=0)
+    write_state(path, Training(make_network(model_channels=64), settings, loss))
 
 
 def reference(path):

@@ -4,6 +4,7 @@ from adaptive_neon.errors import InputError
 from adaptive_neon.families.edm.family import build
 from adaptive_neon.families.edm.network import ARCHITECTURES
 from adaptive_neon.families.networks.settings import UNET_BLOCKS
+from adaptive_neon.merging import blocks
 from adaptive_neon.merging.blocks import assign_blocks, lowest_resolution
 
 
@@ -40,3 +41,11 @@ def test_patterns_that_do_not_split_the_parameters(patterns, words):
     with pytest.raises(InputError, match=words) as caught:
         assign_blocks(["enc.0", "dec.0"], patterns)
     assert "\n" not in str(caught.value)
+
+
+def test_a_pattern_that_would_try_for_ever_is_refused(refuses, monkeypatch):
+    """Eight groups that are repeated: the ways to split a name among them are more than anyone waits for."""
+    monkeypatch.setattr(blocks, "PATIENCE", 0.2)
+    groups = "(.*?)" * 8 + "".join(rf"\\{i}" for i in range(1, 9))
+    with refuses("blocks.all", "takes too long on model.dec.4x4_block0.affine.bias"):
+        assign_blocks(["model.dec.4x4_block0.affine.bias"], {"all": f"^{groups}$"})

@@ -1,6 +1,6 @@
 import pytest
 from adaptive_neon.evaluation.measurement import PRDC
-from adaptive_neon.studies.comparison import with_intervals
+from adaptive_neon.studies.comparison import winners_curse, with_intervals
 from study_entries import DIVERGED, ROLES, T, entry, metrics
 
 
@@ -98,3 +98,10 @@ def test_a_winner_that_diverged(role):
 def test_all_shares_are_there():
     found = entry()["base"]
     assert all(name in found and f"{name}_interval" in found for name in PRDC)
+
+
+def test_fewer_images_than_features_leave_the_winners_curse_without_a_verdict():
+    few = metrics(2.4, (2.4, 2.4)) | {"images": 500, "dimension": 2048}
+    many = metrics(4.0, (4.0, 4.0)) | {"images": 3000, "dimension": 2048}
+    assert winners_curse(many, few)["verdict"] is None
+    assert winners_curse(many, many | {"fid": 2.4})["verdict"] is not None

@@ -5,7 +5,7 @@ import os
 import sys
 
 from adaptive_neon.commands import check, estimate, export, fid, inspect, merge, reference, sample, show
-from adaptive_neon.errors import InputError
+from adaptive_neon.errors import InputError, printable
 
 COMMANDS = (
     merge,
@@ -45,12 +45,12 @@ def main(arguments: list[str] | None = None) -> None:
         options.pop("run")(**options)
         sys.stdout.flush()
     except InputError as error:
-        sys.exit(f"adaptive-neon: {error}")
+        sys.exit(f"adaptive-neon: {printable(str(error))}")
     except BrokenPipeError:  # who reads, such as head, has seen enough; at exit Python would write what is left
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except OSError as error:
-        sys.exit(f"adaptive-neon: {error.filename}: {error.strerror}")
+        sys.exit(f"adaptive-neon: {printable(f'{error.filename}: {error.strerror}')}")
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(base: str, tuned: str, weights: str, blocks: list[str] | None, output: str) -> None:
-    from adaptive_neon.families.checkpoints import read_model, write_checkpoint
+    from adaptive_neon.families.checkpoints import read_model, require_finite, write_checkpoint
     from adaptive_neon.merging.blocks import assign_blocks
     from adaptive_neon.merging.extrapolation import merge
     from adaptive_neon.merging.grid import point_name
@@ -43,6 +43,7 @@ def run(base: str, tuned: str, weights: str, blocks: list[str] | None, output: s
     theta_s = read_model(tuned)
     block_of = assign_blocks(theta_r.weights, patterns)
     merged = merge(theta_r.tensors, theta_s.tensors, point, block_of)
+    require_finite(output, {name: merged[name] for name in theta_r.weights})
     origin = {"weights": point_name(point)} | {
         name: model.metadata["sha256"] for name, model in (("base", theta_r), ("tuned", theta_s))
     }

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from adaptive_neon.families.checkpoints import Checkpoint
 
 
+LARGEST_WEIGHT = 100  # as in a configuration
+MOST_SEEDS = 1_000_000  # of one command; more are drawn in parts
+
+
 def add_model(parser: argparse.ArgumentParser, name: str, what: str, **options) -> None:
     """A model to read."""
     parser.add_argument(
@@ -90,11 +94,18 @@ def block_patterns(blocks: Sequence[str] | None, architecture: Mapping) -> dict[
 
 
 def parse_weights(text: str, blocks: Sequence[str]) -> dict[str, float]:
-    """One w for all blocks, such as `0.75`, or one a block, such as `enc=1.25,mid=1.0,dec=0.75`.
+    """One w for all blocks, such as `0.75`, or one per block, such as `enc=1.25,mid=1.0,dec=0.75`.
 
     Raises:
-        InputError: not numbers, or not the blocks.
+        InputError: not numbers of a reasonable size, or not the blocks.
     """
+    weights = _weights(text, blocks)
+    if not all(abs(w) <= LARGEST_WEIGHT for w in weights.values()):  # nor is NaN
+        raise InputError(f"--weights: {text!r} must be between -{LARGEST_WEIGHT} and {LARGEST_WEIGHT}")
+    return weights
+
+
+def _weights(text: str, blocks: Sequence[str]) -> dict[str, float]:
     try:
         if "=" not in text:
             return dict.fromkeys(blocks, float(text))
@@ -126,14 +137,18 @@ def parse_sampler(texts: Sequence[str], checkpoint: "Checkpoint") -> dict:
 
 
 def parse_seeds(text: str) -> list[int]:
-    """Seeds and ranges of seeds, such as `0-63` or `1,2,5-10`."""
-    seeds: list[int] = []
+    """Seeds and ranges of seeds, such as `0-63` or `1,2,5-10`.
+
+    Raises:
+        InputError: not such a list, or more than a command takes.
+    """
     try:
-        for part in text.split(","):
-            first, _, last = part.partition("-")
-            seeds += range(int(first), int(last or first) + 1)
+        ends = [(int(first), int(last or first)) for first, _, last in (p.partition("-") for p in text.split(","))]
     except ValueError:
         raise InputError(f"--seeds: {text!r} is no list of seeds such as 0-63 or 1,2,5-10") from None
+    if sum(last - first + 1 for first, last in ends) > MOST_SEEDS:
+        raise InputError(f"--seeds: {text!r} are more than {MOST_SEEDS:,} images; draw them in parts")
+    seeds = [seed for first, last in ends for seed in range(first, last + 1)]
     if not seeds or len(set(seeds)) < len(seeds) or not 0 <= min(seeds) <= max(seeds) < 2**32:
         raise InputError(f"--seeds: {text!r} is empty, repeats a seed or leaves 0 … 2³² − 1")
     return seeds

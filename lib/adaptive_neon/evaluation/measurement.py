@@ -96,9 +96,10 @@ def measure(
         seed: of the choice of the subsets.
 
     Returns:
-        `fid`, `precision`, `recall`, `density`, `coverage`, `recall_by_class` (in the order of the classes), and
-        in `without_block` a list of K for each of these; maybe `kid` and `kid_deviation`, which is over subsets.
-        A model that diverged gives `fid` None and `diverged` True alone.
+        `images`, `dimension` (of the features), `fid`, `precision`, `recall`, `density`, `coverage`,
+        `recall_by_class` (in the order of the classes); in `without_block` a list of K for each metric; maybe
+        `kid` and `kid_deviation`, which is over subsets. A model that diverged gives `fid` None and `diverged`
+        True alone.
     """
     diverged = {"fid": None, "diverged": True}
     if not len(images):
@@ -109,7 +110,7 @@ def measure(
         return diverged
     full, without = delete_one_block_overlaps(real.manifold, features, seed_blocks)
     shares = [_prdc(overlap, real.labels) for overlap in (full, *without)]
-    metrics = {"fid": fids.full} | shares[0]
+    metrics = {"images": len(images), "dimension": features.shape[1], "fid": fids.full} | shares[0]
     metrics["without_block"] = {"fid": fids.without.tolist()} | {
         name: [share[name] for share in shares[1:]] for name in shares[0]
     }

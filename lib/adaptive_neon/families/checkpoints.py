@@ -92,8 +92,22 @@ def read_model(path: str | Path) -> Checkpoint:
         checkpoint = Checkpoint(tensors, {"family": family} | arguments)
     else:
         checkpoint = read_checkpoint(path)
+    require_finite(path, {name: checkpoint.tensors[name] for name in checkpoint.weights})
     origin = {"source": path.name, "sha256": sha256_of(path)}
     return replace(checkpoint, metadata=checkpoint.metadata | origin)
+
+
+def require_finite(path: str | Path, weights: Mapping[str, np.ndarray]) -> None:
+    """Raise an InputError that names the first tensor that is not of finite floating-point numbers."""
+    for name, array in weights.items():
+        if array.dtype.kind != "f":
+            raise InputError(
+                f"{path}: {name} is {array.dtype}, but weights are floating-point numbers; convert it"
+            )
+        if not np.isfinite(array).all():
+            raise InputError(
+                f"{path}: {name} is not finite; the training that made it diverged, or the merge was too far"
+            )
 
 
 def read_checkpoint(path: str | Path) -> Checkpoint:

@@ -14,7 +14,7 @@ from typing import TextIO
 import psutil
 from tqdm import tqdm
 
-from adaptive_neon.errors import InputError
+from adaptive_neon.errors import InputError, printable
 from adaptive_neon.jobs.lock import RUN, another_run_has_begun
 
 ERROR = "adaptive-neon: "  # begins the one line of a job that failed
@@ -65,7 +65,7 @@ def job(log: str, threads: int) -> Iterator[None]:
                 raise
         print(f"{log.removesuffix('.log')}: {time.time() - created:.1f} s", file=terminal)
     except InputError as error:
-        print(f"{ERROR}{error}", file=terminal)
+        print(f"{ERROR}{printable(str(error))}", file=terminal)
         sys.exit(1)
     except Exception as error:
         print(f"{ERROR}{type(error).__name__}: {' '.join(str(error).split())}; see {log}", file=terminal)

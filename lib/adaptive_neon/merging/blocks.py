@@ -3,11 +3,15 @@
 A study names its blocks and gives each a regular expression; every parameter must match exactly one.
 """
 
-import re
+import time
 from collections import Counter
 from collections.abc import Collection, Mapping
 
+import regex
+
 from adaptive_neon.errors import InputError
+
+PATIENCE = 2.0  # s, for all patterns on all names: some patterns would try for ever
 
 
 def lowest_resolution(names: Collection[str]) -> str:
@@ -16,7 +20,7 @@ def lowest_resolution(names: Collection[str]) -> str:
     Raises:
         InputError: no name mentions a resolution.
     """
-    sides = [int(side) for name in names for side in re.findall(r"\b(\d+)x\1_", name)]
+    sides = [int(side) for name in names for side in regex.findall(r"\b(\d+)x\1_", name)]
     if not sides:
         raise InputError("blocks: no parameter names its resolution; write patterns without {lowest}")
     return f"{min(sides)}x{min(sides)}"
@@ -37,14 +41,15 @@ def assign_blocks(names: Collection[str], patterns: Mapping[str, str]) -> dict[s
     for block, pattern in patterns.items():
         try:
             lowest = lowest_resolution(names) if "{lowest}" in pattern else ""
-            compiled[block] = re.compile(pattern.replace("{lowest}", lowest))
-        except re.error as error:
+            compiled[block] = regex.compile(pattern.replace("{lowest}", lowest))
+        except regex.error as error:
             raise InputError(
                 f"blocks.{block}: {pattern!r} is no regular expression ({error}); correct the pattern"
             ) from None
     block_of = {}
+    deadline = time.monotonic() + PATIENCE
     for name in names:
-        matching = [block for block, pattern in compiled.items() if pattern.search(name)]
+        matching = [block for block in compiled if _found(compiled[block], name, block, deadline)]
         if len(matching) != 1:
             found = f"matches the blocks {', '.join(matching)}" if matching else "matches no block"
             raise InputError(f"blocks: parameter {name} {found}; make the patterns split all names between them")
@@ -56,3 +61,12 @@ def assign_blocks(names: Collection[str], patterns: Mapping[str, str]) -> dict[s
                 f"blocks.{block}: {pattern!r} matches no parameter of this network; correct the pattern"
             )
     return {name: block for block in patterns for name in block_of if block_of[name] == block}
+
+
+def _found(pattern: regex.Pattern, name: str, block: str, deadline: float) -> bool:
+    try:
+        return pattern.search(name, timeout=max(deadline - time.monotonic(), 1e-3)) is not None
+    except TimeoutError:
+        raise InputError(
+            f"blocks.{block}: {pattern.pattern!r} takes too long on {name}; write it without nested repetition"
+        ) from None

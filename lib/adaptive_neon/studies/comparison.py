@@ -39,7 +39,7 @@ def compare(
     for role in ("global", "blockwise"):
         name = roles[role]
         entry[role] = {"w": parse_point(name), "search_fid": search[name]["fid"]} | entry[role]
-        entry[role]["winners_curse"] = fid_difference(heldout[name], search[name], paired=False)
+        entry[role]["winners_curse"] = winners_curse(heldout[name], search[name])
     entry["indistinguishable"] = [parse_point(name) for name in indistinguishable]
     entry["improvement"] = fid_difference(heldout[roles["base"]], heldout[roles["global"]])
     entry["blockwise_improvement"] = fid_difference(heldout[roles["base"]], heldout[roles["blockwise"]])
@@ -65,6 +65,18 @@ def with_intervals(metrics: Mapping) -> dict:
         )
     ]
     return entry | {name: metrics[name] for name in ("kid", "kid_deviation") if name in metrics}
+
+
+def winners_curse(heldout: Mapping, search: Mapping) -> dict:
+    """FID on held-out images − FID on the images by which the same weights won.
+
+    There is no verdict with fewer images than features: the correction for bias then leaves a bias of its own,
+    which differs with the number of images.
+    """
+    difference = fid_difference(heldout, search, paired=False)
+    if min(m.get("images", 1) - m.get("dimension", 0) for m in (heldout, search)) <= 0:
+        difference["verdict"] = None
+    return difference
 
 
 def change(before: Mapping, after: Mapping, name: str) -> dict:
