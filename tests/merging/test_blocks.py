@@ -46,6 +46,6 @@ def test_patterns_that_do_not_split_the_parameters(patterns, words):
 def test_a_pattern_that_would_try_for_ever_is_refused(refuses, monkeypatch):
     """Eight groups that are repeated: the ways to split a name among them are more than anyone waits for."""
     monkeypatch.setattr(blocks, "PATIENCE", 0.2)
-    groups = "(.*?)" * 8 + "".join(rf"\\{i}" for i in range(1, 9))
+    groups = "(.*?)" * 8 + "".join(rf"\{i}" for i in range(1, 9))
     with refuses("blocks.all", "takes too long on model.dec.4x4_block0.affine.bias"):
         assign_blocks(["model.dec.4x4_block0.affine.bias"], {"all": f"^{groups}$"})
