@@ -145,12 +145,24 @@ def selection(replica, kimg):
         return json.load(file)
 
 
-def heldout_files(replica, kimg, name):
-    """A file of each role's held-out cell at a snapshot, in the order of the roles."""
-    points = selection(replica, kimg)["roles"].values()
+def heldout_files(name, runs):
+    """A file of each role's held-out cell at some (replica, kimg), each once; the base model has a role in all."""
+    return list(dict.fromkeys(file for files in _heldout(name, runs) for file in files))
+
+
+def heldout_positions(name, runs):
+    """Where the files of each role stand among `heldout_files`, for each (replica, kimg): storage moves the files."""
+    files = heldout_files(name, runs)
+    return [[files.index(file) for file in of] for of in _heldout(name, runs)]
+
+
+def _heldout(name, runs):
     return [
-        cell_file("heldout", kimg, point, name).format(replica=replica)
-        for point in points
+        [
+            cell_file("heldout", kimg, point, name).format(replica=replica)
+            for point in selection(replica, kimg)["roles"].values()
+        ]
+        for replica, kimg in runs
     ]
 
 

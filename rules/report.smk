@@ -13,18 +13,14 @@ ALL_SEEDS = [
     for replica in STUDY.replicas
 ]
 RUNS = [(replica, kimg) for replica in STUDY.replicas for kimg in STUDY.snapshots]
+FIRST_RUNS = [(0, kimg) for kimg in STUDY.snapshots]
 SELECTIONS = [f"{REPLICA}/selection/{kimg}.json".format(replica=r) for r, kimg in RUNS]
 
 
 rule summary:
     input:
         selections=SELECTIONS,
-        # The base model is a role of every snapshot, and one file.
-        metrics=lambda wildcards: list(
-            dict.fromkeys(
-                file for run in RUNS for file in heldout_files(*run, "metrics.json")
-            )
-        ),
+        metrics=lambda wildcards: heldout_files("metrics.json", RUNS),
     output:
         summary=f"{RESULTS}/summary.json",
         tables=expand(
@@ -51,7 +47,7 @@ rule summary:
         images={images: config[images]["images"] for images in ("search", "heldout")},
         seed_blocks=config["intervals"]["seed_blocks"],
         snapshots=RUNS,
-        heldout=lambda wildcards: [heldout_files(*run, "metrics.json") for run in RUNS],
+        heldout=lambda wildcards: heldout_positions("metrics.json", RUNS),
     script:
         "../scripts/summary.py"
 
@@ -61,13 +57,7 @@ rule figures:
         summary=rules.summary.output.summary,
         selections=SELECTIONS,
         drift=f"{REPLICA}/drift.json".format(replica=0),
-        images=lambda wildcards: list(
-            dict.fromkeys(
-                file
-                for kimg in STUDY.snapshots
-                for file in heldout_files(0, kimg, "images.npz")
-            )
-        ),
+        images=lambda wildcards: heldout_files("images.npz", FIRST_RUNS),
         data=DATA,
         extractor=EXTRACTOR,
         reference=REFERENCE,
@@ -101,9 +91,7 @@ rule figures:
         runtime=10,
     params:
         snapshots=RUNS,
-        images=lambda wildcards: {
-            kimg: heldout_files(0, kimg, "images.npz") for kimg in STUDY.snapshots
-        },
+        images=lambda wildcards: heldout_positions("images.npz", FIRST_RUNS),
         grid_points=[
             point_name(point) for point in STUDY.grid_points if len(STUDY.blocks) > 1
         ],

@@ -14,11 +14,11 @@ from adaptive_neon.studies.comparison import with_intervals
 inputs, params = snakemake.input, snakemake.params
 
 
-def sheet_rows(kimg, roles):
+def held_out_images(roles, positions):
     """Role → its held-out images."""
     return {
-        role: read_images(path, point)[0]
-        for (role, point), path in zip(roles.items(), params.images[kimg], strict=True)
+        role: read_images(inputs.images[position], point)[0]
+        for (role, point), position in zip(roles.items(), positions, strict=True)
     }
 
 
@@ -40,7 +40,7 @@ with job(snakemake.log[0], snakemake.threads):
     extract = load_extractor(inputs.extractor, snakemake.config["run"]["device"])
     real = read_reference(inputs.reference).manifold.features
     real_images, _ = read_images(inputs.data, "images")
-    for entry in summary["snapshots"]:
+    for entry, positions in zip(summary["snapshots"], params.images, strict=True):
         kimg = entry["kimg"]
         selection = selections[0, kimg]
         if params.grid_points:
@@ -49,7 +49,7 @@ with job(snakemake.log[0], snakemake.threads):
             figures.save_figure(figure, folder / f"grid-{kimg}.svg")
         models = {"base": summary["base"]} | {role: entry[role] for role in selection["roles"] if role != "base"}
         figures.save_figure(figures.plot_classes(models), folder / f"classes-{kimg}.svg")
-        rows = sheet_rows(kimg, selection["roles"])
+        rows = held_out_images(selection["roles"], positions)
         named = {figures.ROLE_NAMES[role]: images for role, images in rows.items()}
         figures.save_figure(figures.plot_sheet(named), folder / f"sheet-{kimg}.png")
         found = nearest_images(extract, rows["blockwise"], real, real_images)

@@ -11,12 +11,12 @@ from adaptive_neon.studies.summary import summarise
 
 with job(snakemake.log[0], snakemake.threads):
     params = snakemake.params
-    metrics = dict(zip(snakemake.input.metrics, map(read_json, snakemake.input.metrics), strict=True))
+    metrics = [read_json(path) for path in snakemake.input.metrics]
     entries = {}
-    for (replica, kimg), selection, files in zip(
+    for (replica, kimg), selection, positions in zip(
         params.snapshots, snakemake.input.selections, params.heldout, strict=True
     ):
-        heldout = {point: values for file in files for point, values in metrics[file].items()}
+        heldout = {point: values for position in positions for point, values in metrics[position].items()}
         entries.setdefault(replica, []).append(compare(kimg, heldout=heldout, **read_json(selection)))
     summary = summarise(
         params.experiment, params.features, params.images, params.seed_blocks, list(entries.values())
