@@ -48,7 +48,7 @@ test: .venv/installed
 	@echo "skipped: make test-slurm, a real Slurm, which it may install; make test-kubernetes; make faults, what takes minutes"
 
 faults: .venv/installed
-	$(BIN)/pytest -m "slow or not slow" tests/test_full_disk.py tests/workflow/test_faults.py tests/workflow/test_interrupt.py
+	$(BIN)/pytest -m "slow or not slow" tests/jobs/test_full_disk.py tests/workflow/test_faults.py tests/workflow/test_interrupt.py
 
 test-slurm: .venv-slurm/installed
 	tests/slurm/install.sh

@@ -15,6 +15,7 @@ EXPERIMENTS = {  # some jobs of each
     "cifar10-uncond": PUBLISHED | {("finetune", "0", "2552"), ("generate", "0", "grid", "550", "2.0")},
     "ffhq64": PUBLISHED | {("finetune", "0", "3000"), ("generate", "0", "grid", "250", "3.0")},
     "cifar10-small": {("base",), ("import_extractor",), ("finetune", "0", "100")},
+    "digits-flow": {("base",), ("extractor",), ("finetune", "0", "25")},
     "digits-null": {("base",), ("extractor",), ("randomise", "4", "12")},
     "digits-one-block": {("base",), ("extractor",), ("finetune", "0", "25")},
     "digits-replicas": {("base",), ("extractor",), ("finetune", "4", "12")},

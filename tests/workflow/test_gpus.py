@@ -22,7 +22,7 @@ TWO_PROCESSES = {
         (0, {}, {}),
         (2, {"run": {"device": "cpu"}}, {}),
         (2, TWO_PROCESSES, ONE | {"base": 2, "finetune": 2}),
-        (2, INCEPTION, ONE | {"reference": 1, "measure": 1, "plot_neighbours": 1}),
+        (2, INCEPTION, ONE | {"reference": 1, "measure": 1, "figures": 1}),
     ],
 )
 def test_who_asks_for_how_many_gpus(tmp_path, machine, gpus, config, asking):

@@ -10,7 +10,7 @@ CELLS = ("0.5", "1.0", "0.5_1.0", "-1.0")
 BASE_CELL = ("grid", "0", "0.0")
 BASE_POINT = "enc~0.0_mid~0.0_dec~0.0"
 
-REPORT = {("summary",), ("figures",), ("report",)}
+REPORT = {("summary",), ("figures",), ("model",), ("report",)}
 
 
 def evaluation(rules, cells):

@@ -168,5 +168,5 @@ def test_show_prints_the_times_and_five_lines(finished):
     )
     lines = shown.stdout.splitlines()
     start = lines.index(next(line for line in lines if line.startswith("tiny: FID")))
-    assert lines[start + 4 : start + 6] == answer(json.loads((finished / RESULTS / "summary.json").read_text()))
+    assert lines[start + 4 : start + 7] == answer(json.loads((finished / RESULTS / "summary.json").read_text()))
     assert any(line.split()[:1] == ["generate"] and "start-up" in line for line in lines[:start])
