@@ -121,7 +121,7 @@ def test_show_prints_the_result(finished):
     lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
     start = lines.index(next(line for line in lines if line.startswith("toy: ")))
     assert "1 seed" in lines[start]
-    assert lines[start + 6 :] == [str(finished / TOY / "report.html")]
+    assert lines[start + 6 :] == [f"report: {finished / TOY}/report.html"]
 
 
 def test_a_run_locks_what_it_writes_and_nothing_else(tmp_path):
