@@ -10,6 +10,7 @@ import argparse
 from pathlib import Path
 
 from adaptive_neon.commands.options import add_configs
+from adaptive_neon.commands.output import say
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,7 +22,7 @@ def run(configs: list[Path]) -> None:
     from adaptive_neon.studies.plan import Study
 
     study = Study(read_experiment(configs))
-    print(
+    say(
         f"{configs[-1]}: {len(study.grid_points)} points of {len(study.blocks)} blocks, "
         f"snapshots at {', '.join(map(str, study.snapshots))} kimg, replicas: {len(study.replicas)}"
     )

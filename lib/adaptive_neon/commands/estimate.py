@@ -8,6 +8,7 @@ import argparse
 from pathlib import Path
 
 from adaptive_neon.commands.options import add_configs
+from adaptive_neon.commands.output import say
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,6 +40,7 @@ def run(configs: list[Path], device: str | None, results: Path | None) -> None:
     network = arguments(architecture)
     rules = rules_of(config, family.training_flop(network), family.drawing_flop(network, config["sampler"]))
     rates = measured_rates(config, results)
-    print(*estimate_lines(estimates(rules, rates, FLOPS[device]), device), sep="\n")
+    for line in estimate_lines(estimates(rules, rates, FLOPS[device]), device):
+        say(line)
     if not all(rule.name in rates for rule in rules if rule.work):
-        print(f"({device}): a job is taken to sustain {FLOPS[device]:.0e} FLOP/s; run some jobs, then this again")
+        say(f"({device}): a job is taken to sustain {FLOPS[device]:.0e} FLOP/s; run some jobs, then this again")

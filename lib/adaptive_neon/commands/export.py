@@ -11,7 +11,7 @@ import argparse
 from pathlib import Path
 
 from adaptive_neon.commands.options import add_model
-from adaptive_neon.errors import InputError
+from adaptive_neon.commands.output import say
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,8 +22,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(model: str, output: str) -> None:
-    if Path(output).suffix not in (".pt", ".safetensors"):
-        raise InputError(f"{output}: unknown form; give a name that ends in .pt or .safetensors")
+    from adaptive_neon.jobs.files import check_output
+
+    check_output(output, ".pt", ".safetensors")
     from adaptive_neon.families import settings_of
     from adaptive_neon.families.checkpoints import read_model, write_checkpoint
     from adaptive_neon.families.loading import arrays, load, write_state_dict
@@ -32,8 +33,9 @@ def run(model: str, output: str) -> None:
     network = load(checkpoint)
     if Path(output).suffix == ".safetensors":
         write_checkpoint(output, arrays(network), checkpoint.architecture, **checkpoint.metadata)
-        print(output)
+        say(output)
         return
     write_state_dict(output, network)
-    print(output)
-    print(settings_of(checkpoint.architecture).upstream_usage(checkpoint.architecture, output))
+    say(output)
+    for line in settings_of(checkpoint.architecture).upstream_usage(checkpoint.architecture, output).splitlines():
+        say(line)

@@ -15,6 +15,7 @@ of images; compare only figures with the same.
 import argparse
 
 from adaptive_neon.commands.options import add_features, extractor
+from adaptive_neon.commands.output import say
 from adaptive_neon.errors import InputError
 
 
@@ -26,15 +27,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(images: str, reference: str, number: int | None, features: str, **where: str | None) -> None:
+    if number is not None and number < 2:
+        raise InputError(f"--number: {number}; a covariance takes at least 2 images")
     from tqdm import tqdm
 
-    from adaptive_neon.data.datasets import read_source
+    from adaptive_neon.data.datasets import NAMES, read_source
+    from adaptive_neon.data.downloads import Source, fetch
     from adaptive_neon.evaluation.distances import Moments, frechet_distance, reference_statistics
     from adaptive_neon.evaluation.features import extract_features
     from adaptive_neon.evaluation.inception import DIMENSION
     from adaptive_neon.evaluation.references import holds_statistics, read_statistics
 
-    real = None if holds_statistics(reference) else read_source(reference)[0]
+    if reference not in NAMES:
+        reference = str(fetch([Source(reference)]))
+    real = None if reference not in NAMES and holds_statistics(reference) else read_source(reference)[0]
     generated = read_source(images)[0][:number]
     if len(generated) < 2:
         raise InputError(f"{images}: one image; a covariance takes at least 2")
@@ -52,4 +58,4 @@ def run(images: str, reference: str, number: int | None, features: str, **where:
         of_real = moments(real, "reference")
         mean, covariance = of_real.mean, of_real.covariance
     distance = frechet_distance(reference_statistics(mean, covariance), moments(generated, "images"))
-    print(f"FID {distance:.6g} ({features}, {len(generated)} images)")
+    say(f"FID {distance:.6g} ({features}, {len(generated)} images)")

@@ -10,6 +10,7 @@ With a second checkpoint of the same network, also how far the two lie apart in 
 import argparse
 
 from adaptive_neon.commands.options import add_blocks, add_model, block_patterns
+from adaptive_neon.commands.output import say
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,9 +28,9 @@ def run(base: str, tuned: str | None, blocks: list[str] | None) -> None:
 
     theta_r = read_model(base)
     parameters = {name: parameter.numpy() for name, parameter in load(theta_r).named_parameters()}
-    print(f"{base}: {sum(array.size for array in parameters.values()):,} parameters")
+    say(f"{base}: {sum(array.size for array in parameters.values()):,} parameters")
     for key, value in theta_r.architecture.items():
-        print(f"  {key}: {value}")
+        say(f"  {key}: {value}")
 
     block_of = assign_blocks(parameters, block_patterns(blocks, theta_r.architecture))
     rows = [["block", "tensors", "parameters"]]
@@ -46,4 +47,4 @@ def run(base: str, tuned: str | None, blocks: list[str] | None) -> None:
             row += [f"{distances[row[0]]:.5g}", f"{distances[row[0]] / norms[row[0]]:.5g}"]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
-        print(*(cell.rjust(width) for cell, width in zip(row, widths, strict=True)), sep="  ")
+        say("  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)))

@@ -8,10 +8,9 @@
 """
 
 import argparse
-from pathlib import Path
 
 from adaptive_neon.commands.options import add_blocks, add_model, block_patterns, parse_weights
-from adaptive_neon.errors import InputError
+from adaptive_neon.commands.output import say
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,12 +30,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(base: str, tuned: str, weights: str, blocks: list[str] | None, output: str) -> None:
     from adaptive_neon.families.checkpoints import read_model, require_finite, write_checkpoint
+    from adaptive_neon.jobs.files import check_output
     from adaptive_neon.merging.blocks import assign_blocks
     from adaptive_neon.merging.extrapolation import merge
     from adaptive_neon.merging.grid import point_name
 
-    if Path(output).suffix != ".safetensors":
-        raise InputError(f"{output}: a merged model is a .safetensors; `adaptive-neon export` writes other forms")
+    check_output(output, ".safetensors")
     theta_r = read_model(base)
     patterns = block_patterns(blocks, theta_r.architecture)
     point = parse_weights(weights, list(patterns))
@@ -48,4 +47,4 @@ def run(base: str, tuned: str, weights: str, blocks: list[str] | None, output: s
         name: model.metadata["sha256"] for name, model in (("base", theta_r), ("tuned", theta_s))
     }
     write_checkpoint(output, merged, theta_r.architecture, **origin)
-    print(f"{output}: {', '.join(f'w_{block} = {w}' for block, w in point.items())}")
+    say(f"{output}: {', '.join(f'w_{block} = {w}' for block, w in point.items())}")

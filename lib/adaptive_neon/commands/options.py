@@ -129,7 +129,14 @@ def parse_sampler(texts: Sequence[str], checkpoint: "Checkpoint") -> dict:
     from adaptive_neon.studies.config import check_sampler, read_scalars
 
     family = settings_of(checkpoint.architecture)
-    settings = json.loads(checkpoint.metadata["sampler"]) if "sampler" in checkpoint.metadata else family.SAMPLER
+    settings = family.SAMPLER
+    if "sampler" in checkpoint.metadata:
+        try:
+            settings = dict(json.loads(checkpoint.metadata["sampler"]))
+        except Exception:  # text of anyone
+            raise InputError(
+                f"{checkpoint.metadata['source']}: the sampler in its metadata is no JSON of settings; remove it"
+            ) from None
     given = dict(text.partition("=")[::2] for text in texts)
     settings = dict(settings) | read_scalars(given)
     check_sampler(settings, checkpoint.architecture)

@@ -10,6 +10,7 @@ import argparse
 import hashlib
 
 from adaptive_neon.commands.options import add_features, extractor
+from adaptive_neon.commands.output import say
 from adaptive_neon.errors import InputError
 
 MINUTES = 5  # between two states to continue from
@@ -22,6 +23,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(images: str, output: str, **where: str | None) -> None:
+    from adaptive_neon.jobs.files import check_output
+
+    check_output(output, ".npz")
     from tqdm import tqdm
 
     from adaptive_neon.data.datasets import read_source
@@ -39,6 +43,6 @@ def run(images: str, output: str, **where: str | None) -> None:
         moments = Moments(extract_features(extractor(**where), real, bar.update, rolling))
     write_statistics(output, moments.mean, moments.covariance)
     rolling.clear()
-    print(f"{output}: mean and covariance of {len(real)} images")
+    say(f"{output}: mean and covariance of {len(real)} images")
     if len(real) <= len(moments.mean):
-        print(f"of little use: {len(real)} images leave the covariance of {len(moments.mean)} features singular")
+        say(f"of little use: {len(real)} images leave the covariance of {len(moments.mean)} features singular")

@@ -13,7 +13,11 @@ import argparse
 from pathlib import Path
 
 from adaptive_neon.commands.options import add_device, add_model, parse_sampler, parse_seeds
+from adaptive_neon.commands.output import say
 from adaptive_neon.errors import InputError
+
+LARGEST_BATCH = 10_000
+LARGEST_OUTPUT = 2**31  # bytes of images, which are held in memory until they are written
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -51,8 +55,8 @@ def run(
     label: int | None,
 ) -> None:
     numbers = parse_seeds(seeds)
-    if batch is not None and batch < 1:
-        raise InputError("--batch must be at least 1")
+    if batch is not None and not 1 <= batch <= LARGEST_BATCH:
+        raise InputError(f"--batch: {batch}; it must be between 1 and {LARGEST_BATCH}")
     from tqdm import tqdm
 
     from adaptive_neon.data.datasets import check_new, write_dataset
@@ -71,6 +75,9 @@ def run(
     network = load(checkpoint).to(where)
     if label is not None and not 0 <= label < network.label_dim:
         raise InputError(f"--class: {label}, but the model has {network.label_dim} classes; count from 0")
+    size = len(numbers) * network.img_resolution**2 * network.img_channels
+    if size > LARGEST_OUTPUT:
+        raise InputError(f"--seeds: {size:,} bytes of images, more than {LARGEST_OUTPUT:,}; draw them in parts")
     batch = batch or batch_size(where.type, network.img_resolution)
     dtype = pick_precision(precision, where)
     family = family_of(checkpoint.architecture)
@@ -91,4 +98,4 @@ def run(
     names = [f"{seed:06d}.png" for seed in numbers]
     write_dataset(output, images[model], classes if network.label_dim else None, names)
     rolling.clear()
-    print(f"{Path(output)}: {len(numbers)} images")
+    say(f"{Path(output)}: {len(numbers)} images")

@@ -1,9 +1,9 @@
 """Print the result of a finished study of the workflow, and how long its stages took."""
 
 import argparse
-import json
 from pathlib import Path
 
+from adaptive_neon.commands.output import say
 from adaptive_neon.errors import InputError
 
 
@@ -12,25 +12,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(results: Path) -> None:
+    from adaptive_neon.jobs.files import read_json
+    from adaptive_neon.jobs.foreign import reading
     from adaptive_neon.jobs.times import stage_times, time_lines
     from adaptive_neon.studies.wording import terminal_lines
     from adaptive_neon.toy import summary as toy
 
-    try:
-        summary = json.loads((results / "summary.json").read_text())
-    except OSError:
-        raise InputError(f"{results}/summary.json: no such file; run the study first") from None
-    print("job times, summed over jobs that ran side by side:")
-    print(*time_lines(stage_times(results)), sep="\n")
-    lines = toy.terminal_lines if summary.get("study") == "toy" else terminal_lines
-    try:
-        print(*lines(summary), sep="\n")
-    except (KeyError, TypeError):
-        raise InputError(
-            f"{results}/summary.json: of another version of this program; run the study again"
-        ) from None
+    path = results / "summary.json"
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; run the study first")
+    with reading(path, "the summary of a study by this version of the program", "run the study again"):
+        summary = read_json(path)
+        told = (toy.terminal_lines if summary.get("study") == "toy" else terminal_lines)(summary)
+    times = time_lines(stage_times(results))
+    for line in ("job times, summed over jobs that ran side by side:", *times, *told):
+        say(line)
     if (report := results / "report.html").exists():
-        print(f"report: {report}")
+        say(f"report: {report}")
     if (model := results / "model").exists():
         found = (model / "model.safetensors").exists()
-        print(f"improved model: {model}" if found else f"no improved model: see {model}/README.md")
+        say(f"improved model: {model}" if found else f"no improved model: see {model}/README.md")

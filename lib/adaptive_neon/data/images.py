@@ -1,14 +1,16 @@
 """Image sets: uint8 [N, H, W, C] with a class each, int64 [N]."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 
 from adaptive_neon.errors import InputError
-from adaptive_neon.jobs.files import replacing
+from adaptive_neon.jobs.files import write_arrays
+from adaptive_neon.jobs.foreign import reading_arrays
+
+_opened = partial(reading_arrays, what="a readable image set", mend="remove it and make it again")
 
 
 def digits() -> tuple[np.ndarray, np.ndarray]:
@@ -31,16 +33,15 @@ def write_images(
     Args:
         shards: how many files of images these were joined from.
     """
-    with replacing(path) as temporary:
-        np.savez(temporary, **images, shards=shards, **({} if labels is None else {"labels": labels}))
+    write_arrays(path, {**images, "shards": shards} | ({} if labels is None else {"labels": labels}))
 
 
 def shards_of(path: str | Path) -> int | None:
     """How many files the images of a file were joined from; None if there is no such file."""
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with _opened(path) as file:
             return int(file["shards"])
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+    except InputError:
         return None
 
 
@@ -71,12 +72,3 @@ def read_images(path: str | Path, name: str) -> tuple[np.ndarray, np.ndarray | N
         if name not in file:
             raise InputError(f"{path}: holds no image set {name}; it has {', '.join(file.files)}")
         return file[name], file.get("labels")
-
-
-@contextmanager
-def _opened(path: str | Path) -> Iterator[np.lib.npyio.NpzFile]:
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            yield file
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
-        raise InputError(f"{path}: not a readable image set ({error}); remove it and make it again") from None

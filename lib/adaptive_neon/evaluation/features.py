@@ -6,17 +6,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
 from adaptive_neon.errors import InputError
 from adaptive_neon.jobs.files import replacing
+from adaptive_neon.jobs.foreign import reading
 
 if TYPE_CHECKING:  # it imports torch, which the digits need not
     from adaptive_neon.jobs.rolling import RollingCheckpoint
 
 BATCH = 256  # images at a time, as many as Inception takes at once on a GPU
 
+CLASSIFIER = [f"layer{i}.{kind}" for i in range(3) for kind in ("weight", "bias")]
 Classifier = dict[str, np.ndarray]
 Extractor = Callable[[np.ndarray], np.ndarray]
 
@@ -90,13 +92,12 @@ def extract_features(
 
 def load_extractor(path: str | Path, device: str = "cpu") -> Extractor:
     """The extractor in a file: a digits classifier, or Inception, which runs on `device` (see `pick_device`)."""
-    try:
+    with reading(path, "an extractor", "remove it and make it again"):
         with safe_open(path, framework="numpy") as file:
             convention = (file.metadata() or {}).get("convention")
         if convention is None:
-            return partial(extract_digits_features, load_file(path))
-    except (OSError, SafetensorError) as error:
-        raise InputError(f"{path}: not a readable extractor ({error}); remove it and make it again") from None
+            classifier = load_file(path)
+            return partial(extract_digits_features, {name: classifier[name] for name in CLASSIFIER})
     from adaptive_neon.evaluation.inception import Inception
     from adaptive_neon.jobs.device import pick_device
 

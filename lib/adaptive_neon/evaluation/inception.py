@@ -10,6 +10,7 @@ Two conventions bring an image to the network's 299 × 299 pixels. They give dif
 Both are linear, and separable: the resized image is A·x·Aᵀ, clipped to 0 … 255.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from safetensors.torch import load_file, save_file
 from adaptive_neon.data.downloads import Source, fetch
 from adaptive_neon.errors import InputError
 from adaptive_neon.jobs.files import replacing, sha256_of
+from adaptive_neon.jobs.foreign import reading
 
 SIZE = 299  # pixels of the network's input
 DIMENSION = 2048
@@ -186,14 +188,15 @@ def read_convolutions(path: str | Path) -> Convolutions:
 
     From what `write_convolutions` wrote, or from a TorchScript file of `weights_file`.
     """
-    if Path(path).suffix == ".safetensors":
-        tensors = load_file(path)
-        names = [name.removesuffix(".weight") for name in tensors if name.endswith(".weight")]
-        return {name: (tensors[f"{name}.weight"], tensors[f"{name}.bias"]) for name in names}
-    try:
-        parameters = torch.jit.load(path, map_location="cpu").state_dict()
-    except (OSError, RuntimeError, ValueError):
-        raise InputError(f"{path}: not the weights of Inception; remove it, it is fetched again") from None
+    with reading(path, "the weights of Inception", "remove it and make or fetch it again"):
+        if Path(path).suffix == ".safetensors":
+            tensors = load_file(path)
+            names = [name.removesuffix(".weight") for name in tensors if name.endswith(".weight")]
+            return {name: (tensors[f"{name}.weight"], tensors[f"{name}.bias"]) for name in names}
+        return _folded(torch.jit.load(path, map_location="cpu").state_dict())
+
+
+def _folded(parameters: Mapping[str, torch.Tensor]) -> Convolutions:
     convolutions = {}
     for key, weight in parameters.items():
         layer = key.removesuffix(".weight")

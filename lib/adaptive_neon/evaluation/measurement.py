@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 
@@ -17,7 +16,8 @@ from adaptive_neon.evaluation.distances import (
 )
 from adaptive_neon.evaluation.features import Extractor, extract_features
 from adaptive_neon.evaluation.manifolds import Manifold, Overlap, delete_one_block_overlaps, manifold_of
-from adaptive_neon.jobs.files import replacing
+from adaptive_neon.jobs.files import write_arrays
+from adaptive_neon.jobs.foreign import reading_arrays
 from adaptive_neon.statistics.jackknife import JackknifeReplicates
 
 PRDC = ("precision", "recall", "density", "coverage")
@@ -58,8 +58,7 @@ def reference_images(
 def write_reference(path: str | Path, real: ReferenceImages) -> None:
     """Write what `measure` needs of the real images; mean and covariance as in `references.read_statistics`."""
     statistics = {"mu": real.statistics.mean, "sigma": real.statistics.covariance, "root": real.statistics.root}
-    with replacing(path) as temporary:
-        np.savez(temporary, labels=real.labels, **statistics, **vars(real.manifold))
+    write_arrays(path, {"labels": real.labels} | statistics | vars(real.manifold))
 
 
 def read_reference(path: str | Path) -> ReferenceImages:
@@ -68,15 +67,12 @@ def read_reference(path: str | Path) -> ReferenceImages:
     Raises:
         InputError: not such a file.
     """
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            return ReferenceImages(
-                ReferenceStatistics(file["mu"], file["sigma"], file["root"]),
-                Manifold(file["features"], file["radii"], int(file["k"])),
-                file["labels"],
-            )
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
-        raise InputError(f"{path}: not a readable reference ({error}); remove it and make it again") from None
+    with reading_arrays(path, "a reference", "remove it and make it again") as file:
+        return ReferenceImages(
+            ReferenceStatistics(file["mu"], file["sigma"], file["root"]),
+            Manifold(file["features"], file["radii"], int(file["k"])),
+            file["labels"],
+        )
 
 
 def measure(

@@ -6,21 +6,27 @@ from pathlib import Path
 import numpy as np
 
 from adaptive_neon.errors import InputError
-from adaptive_neon.jobs.files import replacing
+from adaptive_neon.jobs.files import write_arrays
+from adaptive_neon.jobs.foreign import reading, reading_arrays
+
+WHAT = "statistics (mu and sigma) as NVIDIA publishes them"
+MAX_FEATURES = 8192  # Inception has 2048
+TOLERANCE = 1e-4  # relative: how far from a covariance rounding may take one
+LARGEST = 1e12  # of their values: with more, sums of squares lose all digits
 
 
 def holds_statistics(path: str | Path) -> bool:
     """Whether this is a file of statistics, and not of images."""
-    if not zipfile.is_zipfile(path):
-        return False
-    with zipfile.ZipFile(path) as archive:
-        return {"mu.npy", "sigma.npy"} <= set(archive.namelist())
+    with reading(path, "statistics or images"):
+        if not zipfile.is_zipfile(path):
+            return False
+        with zipfile.ZipFile(path) as archive:
+            return {"mu.npy", "sigma.npy"} <= set(archive.namelist())
 
 
 def write_statistics(path: str | Path, mean: np.ndarray, covariance: np.ndarray) -> None:
     """Write them so that `read_statistics` and NVIDIA's programs read them."""
-    with replacing(path) as temporary:
-        np.savez(temporary, mu=mean, sigma=covariance)
+    write_arrays(path, {"mu": mean, "sigma": covariance})
 
 
 def read_statistics(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
@@ -29,20 +35,25 @@ def read_statistics(path: str | Path) -> tuple[np.ndarray, np.ndarray]:
     Raises:
         InputError: no such file, or not such statistics.
     """
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            mean, covariance = (np.asarray(file[name], np.float64) for name in ("mu", "sigma"))
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file; give the path of a .npz with mu and sigma") from None
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        reason = " ".join(str(error).split())
-        raise InputError(
-            f"{path}: holds no mu and sigma ({reason}); give statistics as NVIDIA publishes them"
-        ) from None
-    if mean.ndim != 1 or covariance.shape != 2 * mean.shape:
+    with reading_arrays(path, WHAT) as file:
+        mean, covariance = (_real(path, name, file[name]) for name in ("mu", "sigma"))
+    if mean.ndim != 1 or covariance.shape != 2 * mean.shape or not 0 < len(mean) <= MAX_FEATURES:
         raise InputError(
             f"{path}: mu {list(mean.shape)} and sigma {list(covariance.shape)} do not fit; get it again"
         )
-    if not (np.isfinite(mean).all() and np.isfinite(covariance).all()):
-        raise InputError(f"{path}: mu or sigma is not finite; get the file again")
+    scale = np.abs(covariance).max()
+    if np.abs(covariance - covariance.T).max() > TOLERANCE * scale:
+        raise InputError(f"{path}: sigma is not symmetric, so it is no covariance; get it again")
+    try:
+        np.linalg.cholesky(covariance + TOLERANCE * max(scale, 1e-300) * np.eye(len(mean)))
+    except np.linalg.LinAlgError:
+        raise InputError(f"{path}: sigma has negative eigenvalues, so it is no covariance; get it again") from None
     return mean, covariance
+
+
+def _real(path: str | Path, name: str, array: np.ndarray) -> np.ndarray:
+    if array.dtype.kind not in "fiu":
+        raise InputError(f"{path}: {name} is {array.dtype}, but statistics are real numbers; get it again")
+    if not np.isfinite(array).all() or np.abs(array).max(initial=0) > LARGEST:
+        raise InputError(f"{path}: {name} is not finite, or above {LARGEST:g}; get it again")
+    return array.astype(np.float64)

@@ -10,12 +10,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.numpy import save_file
 
 from adaptive_neon.errors import InputError
 from adaptive_neon.families import NAMES, settings_of
+from adaptive_neon.families.architecture import check
 from adaptive_neon.jobs.files import replacing, sha256_of
+from adaptive_neon.jobs.foreign import reading
+
+MAX_HEADER = 2**24  # bytes of a safetensors file: names and shapes of 100,000 tensors
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,7 @@ class Checkpoint:
 
 
 def write_checkpoint(
-    path: str | Path, tensors: Mapping[str, np.ndarray], architecture: Mapping, **metadata: str
+    path: str | Path, tensors: Mapping[str, np.ndarray], architecture: Mapping, /, **metadata: str
 ) -> None:
     """Write a model as safetensors; `architecture` is stored as JSON in the file's metadata.
 
@@ -92,6 +96,7 @@ def read_model(path: str | Path) -> Checkpoint:
         checkpoint = Checkpoint(tensors, {"family": family} | arguments)
     else:
         checkpoint = read_checkpoint(path)
+    check(path, checkpoint.architecture)
     require_finite(path, {name: checkpoint.tensors[name] for name in checkpoint.weights})
     origin = {"source": path.name, "sha256": sha256_of(path)}
     return replace(checkpoint, metadata=checkpoint.metadata | origin)
@@ -116,25 +121,31 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
     Raises:
         InputError: no file, not a safetensors file, truncated, altered, or without the architecture.
     """
-    if not Path(path).is_file():
-        raise InputError(f"{path}: no such file; give the path of a model.safetensors")
-    try:
+    with reading(path, "a readable safetensors file", "get it or make it again"):
+        with open(path, "rb") as file:
+            header = int.from_bytes(file.read(8), "little")
+        if header > MAX_HEADER:
+            raise InputError(f"{path}: a header of {header:,} bytes, more than {MAX_HEADER:,}; get it again")
         with safe_open(path, framework="numpy") as file:
             metadata = dict(file.metadata() or {})
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
-    except SafetensorError as error:
-        raise InputError(
-            f"{path}: not a readable safetensors file ({error}); remove it and make it again"
-        ) from None
+            tensors = {name: _tensor(path, file, name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
     try:
         architecture = json.loads(metadata.pop("architecture"))
-    except (KeyError, json.JSONDecodeError):
+    except Exception:  # text of anyone, nested perhaps without end
         raise InputError(
             f"{path}: no architecture in its metadata; write the file with adaptive_neon.families.checkpoints"
         ) from None
     if metadata.pop("checksum", None) not in (None, _checksum(tensors)):
         raise InputError(f"{path}: its weights are not those that were written; remove it and make it again")
     return Checkpoint(tensors, architecture, metadata)
+
+
+def _tensor(path: str | Path, file: safe_open, name: str) -> np.ndarray:
+    """A tensor; one of a floating-point type that NumPy lacks, such as bfloat16 or float8, as float32."""
+    if file.get_slice(name).get_dtype().startswith(("BF", "F8", "F4")):
+        with safe_open(path, framework="pt") as other:  # torch reads them, and need not be there for all others
+            return other.get_tensor(name).float().numpy()
+    return file.get_tensor(name)
 
 
 def _checksum(tensors: Mapping[str, np.ndarray]) -> str:

@@ -24,10 +24,14 @@ def load(checkpoint: Checkpoint, training: Mapping | None = None) -> nn.Module:
     Nothing is allocated before the tensors are known to be those of the architecture, which may claim any size.
 
     Raises:
-        InputError: they are not.
+        InputError: they are not, or there is no network of that architecture.
     """
-    with torch.device("meta"):
-        network = build(checkpoint.architecture, training)
+    source = checkpoint.metadata.get("source", "model")
+    try:
+        with torch.device("meta"):
+            network = build(checkpoint.architecture, training)
+    except InputError as error:
+        raise InputError(f"{source}: {error}") from error
     state = {
         name: torch.from_numpy(np.asarray(array)).to(torch.float32, copy=True)
         for name, array in checkpoint.tensors.items()
@@ -37,8 +41,8 @@ def load(checkpoint: Checkpoint, training: Mapping | None = None) -> nn.Module:
     if differing:
         name = differing[0]
         raise InputError(
-            f"weights do not fit the architecture, which another network must have made: {len(differing)} differ, "
-            f"first {name}: {shapes.get(name, 'missing')}, expected {expected.get(name, 'none')}"
+            f"{source}: weights do not fit the architecture, which another network must have made: "
+            f"{len(differing)} differ, first {name}: {shapes.get(name, 'missing')}, expected {expected.get(name, 'none')}"
         )
     network.load_state_dict(state, assign=True)
     return network.eval().requires_grad_(False)

@@ -1,6 +1,7 @@
 """Images as tensors: eight bits a channel, or real numbers in [−1, 1]."""
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 
@@ -21,4 +22,4 @@ def from_uint8(images: Tensor) -> Tensor:
 
 def one_hot(labels: Tensor | None, label_dim: int, device: torch.device) -> Tensor | None:
     """Classes int64 [N] as float32 [N, label_dim] on a device; None for a network without classes."""
-    return torch.eye(label_dim, device=device)[labels.to(device)] if label_dim else None
+    return F.one_hot(labels.to(device), label_dim).float() if label_dim else None

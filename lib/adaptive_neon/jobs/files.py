@@ -5,14 +5,19 @@ import json
 import os
 import shutil
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from adaptive_neon.errors import InputError
+from adaptive_neon.jobs.foreign import reading
+
+if TYPE_CHECKING:
+    import numpy as np
 
 FULL = 2**20  # bytes; a disk with less left is full
+LARGEST_JSON = 2**25  # bytes; in memory a file may take thirty times its size
 
 
 def sha256_of(path: str | Path) -> str:
@@ -41,11 +46,53 @@ def replacing(path: str | Path) -> Iterator[Path]:
     except Exception as error:
         # Some writers take the space in advance, others say no more than that they failed.
         said = any(words in str(error) for words in ("No space left", "quota exceeded"))
-        if said or shutil.disk_usage(path.parent).free < FULL:
+        disk = shutil.disk_usage(path.parent)  # some file systems report no sizes at all
+        if said or (disk.total and disk.free < FULL):
             raise InputError(f"{path}: no space left on the disk; free some and start again") from None
         raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def check_output(path: str | Path, *suffixes: str) -> None:
+    """Check before any work that a file can be written there.
+
+    Args:
+        suffixes: that it may have.
+
+    Raises:
+        InputError: the name has another suffix, is that of a folder, or its folder cannot be made or written.
+    """
+    path = Path(path)
+    if path.suffix not in suffixes:
+        raise InputError(f"{path}: give a name that ends in {' or '.join(suffixes)}")
+    check_writable(path)
+    if path.is_dir():
+        raise InputError(f"{path}: a folder; give the name of a file")
+
+
+def check_writable(path: str | Path) -> None:
+    """Raise an InputError unless something can be made at `path`: the folder above it exists or can be made."""
+    path = Path(path)
+    try:
+        os.lstat(path.parent / f".{path.name}.{os.getpid()}")  # the name as `replacing` makes it
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except (OSError, ValueError) as error:
+        raise InputError(f"{str(path)!r}: cannot be written ({error}); give another name") from error
+    folder = next(folder for folder in path.absolute().parents if os.path.lexists(folder))
+    if not folder.is_dir():
+        raise InputError(f"{path}: {folder} is no folder; give another name")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise InputError(f"{path}: the folder {folder} cannot be written; give another one")
+
+
+def write_arrays(path: str | Path, arrays: Mapping[str, "np.ndarray"]) -> None:
+    """Write a `.npz`, not compressed. NumPy gets an open file, which it can't rename."""
+    import numpy as np
+
+    with replacing(path) as temporary, open(temporary, "wb") as file:
+        np.savez(file, **arrays)
 
 
 def check_zip(path: str | Path) -> None:
@@ -71,7 +118,7 @@ def read_json(path: str | Path) -> Any:
     Raises:
         InputError: no such file, or not JSON.
     """
-    try:
-        return json.loads(Path(path).read_text())
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: not readable as JSON ({error}); remove it and make it again") from None
+    with reading(path, "JSON", "remove it and make it again"):
+        if (size := os.stat(path).st_size) > LARGEST_JSON:
+            raise InputError(f"{path}: {size:,} bytes, more than the {LARGEST_JSON:,} of JSON that are read")
+        return json.loads(Path(path).read_bytes())

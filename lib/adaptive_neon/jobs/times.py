@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from adaptive_neon.jobs.foreign import reading
+
 # The stage is the last word of a job's name; what follows a dash-number is the snapshot.
 STAGE = re.compile(r"(?:.*-)?(?P<stage>generate|shard|measure)(?:-\d+)?|(?P<name>.*?)(?:-\d+)?")
 
@@ -40,7 +42,7 @@ def stage_times(results: str | Path) -> dict[str, StageTime]:
 
 def job_seconds(results: Path, benchmark: Path) -> float:
     """Wall time of the job of a benchmark file, s; without the time that it waited for a GPU (`gpus.take_gpu`)."""
-    with open(benchmark, newline="") as file:
+    with reading(benchmark, "a benchmark file of Snakemake", "remove it"), open(benchmark, newline="") as file:
         seconds = float(next(csv.DictReader(file, delimiter="\t"))["s"])
     waited = re.search(r"^GPU \S+, waited ([\d.]+) s$", _log(results, benchmark), re.MULTILINE)
     return seconds - float(waited[1]) if waited else seconds
@@ -54,7 +56,7 @@ def start_up_seconds(results: Path, benchmark: Path) -> float:
 
 def _log(results: Path, benchmark: Path) -> str:
     log = (results / "logs" / benchmark.relative_to(results / "benchmarks")).with_suffix(".log")
-    return log.read_text() if log.exists() else ""
+    return log.read_text(errors="replace") if log.exists() else ""
 
 
 def time_lines(stages: dict[str, StageTime]) -> Sequence[str]:

@@ -40,7 +40,8 @@ def merge(
             raise InputError(f"weights: no weight for the block {block_of[name]}, which holds {name}")
         w = weights[block_of[name]]
         reference = theta_r.astype(np.float64)
-        merged[name] = (reference - w * (theta_s.astype(np.float64) - reference)).astype(theta_r.dtype)
+        with np.errstate(over="ignore", invalid="ignore"):  # the result tells
+            merged[name] = (reference - w * (theta_s.astype(np.float64) - reference)).astype(theta_r.dtype)
     return merged
 
 

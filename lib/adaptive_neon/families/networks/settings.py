@@ -1,30 +1,49 @@
 """What can be known of the shared networks without torch: the schemas of their arguments, blocks, buffers."""
 
 COUNT = {"type": "integer", "minimum": 1}
+FACTOR = COUNT | {"maximum": 64}
+WIDTH = COUNT | {"maximum": 16_384}
 POSITIVE = {"type": "number", "exclusiveMinimum": 0}
 SHARE = {"type": "number", "minimum": 0, "exclusiveMaximum": 1}
-COUNTS = {"type": "array", "minItems": 1, "items": COUNT}
+FACTORS = {"type": "array", "minItems": 1, "maxItems": 32, "items": FACTOR}
 
 # Of every network here: its images and its classes.
-IMAGES = {"img_resolution": COUNT, "img_channels": COUNT, "label_dim": {"type": "integer", "minimum": 0}}
+IMAGES = {
+    "img_resolution": COUNT | {"maximum": 4096},
+    "img_channels": FACTOR,
+    "label_dim": {"type": "integer", "minimum": 0, "maximum": 100_000},
+}
+
+# What a configuration leaves to the training and the sampler, but the file of a model may say.
+IN_FILES = {
+    "dropout": SHARE,
+    "sigma_min": {"type": "number", "minimum": 0},
+    "sigma_max": {"type": "number", "exclusiveMinimum": 0},  # infinite by default
+}
 
 UNET = {
     "model_type": {"enum": ["SongUNet", "DhariwalUNet"]},
-    "augment_dim": {"type": "integer", "minimum": 0},
-    "model_channels": COUNT,
-    "channel_mult": COUNTS,
-    "channel_mult_emb": COUNT,
-    "num_blocks": COUNT,
-    "attn_resolutions": {"type": "array", "items": COUNT},
+    "augment_dim": {"type": "integer", "minimum": 0, "maximum": 1000},
+    "model_channels": WIDTH,
+    "channel_mult": FACTORS,
+    "channel_mult_emb": FACTOR,
+    "num_blocks": COUNT | {"maximum": 100},
+    "attn_resolutions": {"type": "array", "maxItems": 32, "items": COUNT},
     "label_dropout": SHARE,
     "embedding_type": {"enum": ["positional", "fourier"]},
-    "channel_mult_noise": COUNT,
+    "channel_mult_noise": FACTOR,
     "encoder_type": {"enum": ["standard", "residual"]},
     "decoder_type": {"enum": ["standard"]},
-    "resample_filter": COUNTS,
+    "resample_filter": FACTORS,
 }
 
-DIT = {"patch_size": COUNT, "hidden_size": COUNT, "depth": COUNT, "num_heads": COUNT, "mlp_ratio": POSITIVE}
+DIT = {
+    "patch_size": COUNT | {"maximum": 256},
+    "hidden_size": WIDTH,
+    "depth": COUNT | {"maximum": 200},
+    "num_heads": COUNT | {"maximum": 256},
+    "mlp_ratio": POSITIVE | {"maximum": 64},
+}
 
 # By the published rule (Adaptive Neon's code) a name that mentions the lowest resolution or the embedding
 # (`map_…`) is mid, whichever half of the U-Net it stands in; else `enc` is enc and `dec` is dec; what is left,

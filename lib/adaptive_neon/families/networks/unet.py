@@ -20,7 +20,9 @@ from torch import Tensor, nn
 from adaptive_neon.errors import InputError
 from adaptive_neon.families.architecture import require
 
-MAX_BLOCKS = 1000  # of a level; EDM's have four. A stranger's checkpoint may say any number.
+MAX_BLOCKS = (
+    128  # of all levels of the encoder; EDM's have at most sixteen. A stranger's model may say any number.
+)
 MAX_TAPS = 32
 
 # Layers
@@ -242,9 +244,11 @@ def plan_blocks(
     the downsampling block, or on the first level from the stem. With `decoder_attends_once` only the last
     block of a level in the decoder has attention.
     """
-    for key, count in (("channel_mult", len(widths)), ("num_blocks", num_blocks)):
-        if not 1 <= count <= MAX_BLOCKS:
-            raise InputError(f"architecture.{key}: {count} is not between 1 and {MAX_BLOCKS}; correct it")
+    if not 1 <= len(widths) * num_blocks <= MAX_BLOCKS:
+        raise InputError(
+            f"architecture.num_blocks: {num_blocks} on each of {len(widths)} levels are {len(widths) * num_blocks}"
+            f" blocks, not between 1 and {MAX_BLOCKS}; correct it"
+        )
     if img_resolution % 2 ** (len(widths) - 1):
         raise InputError(
             f"architecture.img_resolution: {img_resolution} cannot be halved {len(widths) - 1} times; "
