@@ -125,7 +125,7 @@ def test_merge_in_blocks_of_ones_own(models):
         ({"--weights": "enc=1,enc=1,mid=2,dec=3"}, "must name each of the blocks enc, mid, dec once"),
         ({"--block": "enc"}, "give each block once, as NAME=PATTERN"),
         ({"--block": "top=enc"}, "--weights"),
-        ({"-o": "C.pkl"}, "C.pkl: a merged model is a .safetensors"),
+        ({"-o": "C.pkl"}, "C.pkl: give a name that ends in .safetensors"),
         ({"-o": "A.pkl/C.safetensors"}, "A.pkl"),
     ],
 )
@@ -241,7 +241,7 @@ def test_export_to_safetensors(models, tiny):
 
 
 def test_export_refuses(models, fails, tmp_path):
-    fails("unknown form; give a name that ends in .pt or .safetensors", "export", "A.pkl", "-o", "C.onnx")
+    fails("give a name that ends in .pt or .safetensors", "export", "A.pkl", "-o", "C.onnx")
     (tmp_path / "not.pkl").write_text("x")
     fails("not an EDM network pickle", "export", "not.pkl", "-o", "C.pt")
     assert not list(tmp_path.glob("C*"))

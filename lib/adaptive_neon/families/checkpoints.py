@@ -121,10 +121,10 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
     Raises:
         InputError: no file, not a safetensors file, truncated, altered, or without the architecture.
     """
-    with reading(path, "a readable safetensors file", "get it or make it again"):
+    with reading(path, "a model in safetensors", "get it or make it again"):
         with open(path, "rb") as file:
             header = int.from_bytes(file.read(8), "little")
-        if header > MAX_HEADER:
+        if MAX_HEADER < header < Path(path).stat().st_size:
             raise InputError(f"{path}: a header of {header:,} bytes, more than {MAX_HEADER:,}; get it again")
         with safe_open(path, framework="numpy") as file:
             metadata = dict(file.metadata() or {})

@@ -42,7 +42,8 @@ def load(checkpoint: Checkpoint, training: Mapping | None = None) -> nn.Module:
         name = differing[0]
         raise InputError(
             f"{source}: weights do not fit the architecture, which another network must have made: "
-            f"{len(differing)} differ, first {name}: {shapes.get(name, 'missing')}, expected {expected.get(name, 'none')}"
+            f"{len(differing)} differ, first {name}: {shapes.get(name, 'missing')}, "
+            f"expected {expected.get(name, 'none')}"
         )
     network.load_state_dict(state, assign=True)
     return network.eval().requires_grad_(False)

@@ -247,8 +247,8 @@ def test_label_dropout_removes_labels_in_training_only(name):
         ({"resample_filter": [1, 2, 1]}, "resample_filter: 3 taps; give an even number"),
         ({"resample_filter": [1] * 10**4}, "resample_filter: 10000 taps"),
         # What a stranger's checkpoint may say
-        ({"num_blocks": 10**9}, "num_blocks: 1000000000 is not between"),
-        ({"channel_mult": []}, "channel_mult: 0 is not between"),
+        ({"num_blocks": 10**9}, "num_blocks: 1000000000 on each of 2 levels"),
+        ({"channel_mult": []}, "on each of 0 levels"),
         ({"channel_mult": "wide"}, "architecture"),
         ({"model_channels": "64"}, "architecture"),
         ({"model_channels": 10**30}, "architecture"),
