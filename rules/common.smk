@@ -4,7 +4,8 @@ import os
 import sys
 from pathlib import Path
 
-from adaptive_neon.studies.config import block_patterns, check_network, read_config
+from adaptive_neon.studies.config import block_patterns, check_network
+from adaptive_neon.studies.layers import read_config
 from adaptive_neon.errors import InputError
 from adaptive_neon.merging.grid import cell_name, point_name
 from adaptive_neon.data.images import shards_of

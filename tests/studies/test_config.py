@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 import yaml
 from adaptive_neon.families.networks.settings import UNET_BLOCKS
-from adaptive_neon.studies.config import block_patterns, check_config, check_network, read_config
+from adaptive_neon.studies.config import block_patterns, check_config, check_network
+from adaptive_neon.studies.layers import read_config
 
 ROOT = Path(__file__).parents[2]
 MISSING = object()
@@ -302,9 +303,9 @@ BOMB = "\n".join(["a0: &a0 [1, 1]", *(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] *
         ("grid: {weights: [1.0], weights: [2.0]}\n", ["overlay.yaml", "the key weights stands twice"]),
         (BOMB, ["overlay.yaml", "its aliases stand for more than 100000 values"]),
         ("a: &a [*a]\n", ["overlay.yaml", "its aliases stand for more than 100000 values"]),
-        ("[" * 5000, ["overlay.yaml", "not readable as YAML"]),
-        ("a: [1\n", ["overlay.yaml", "not readable as YAML"]),
-        ("\0", ["overlay.yaml", "not readable as YAML"]),
+        ("[" * 5000, ["overlay.yaml", "not a configuration in YAML"]),
+        ("a: [1\n", ["overlay.yaml", "not a configuration in YAML"]),
+        ("\0", ["overlay.yaml", "not a configuration in YAML"]),
         ("", ["overlay.yaml", "holds no keys"]),
         ("[1, 2]", ["overlay.yaml", "holds no keys"]),
         ("base: [1]\n", ["base", "must be a section of keys"]),

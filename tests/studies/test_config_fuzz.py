@@ -16,7 +16,8 @@ import yaml
 from adaptive_neon.errors import InputError
 from adaptive_neon.families.networks.settings import UNET_BLOCKS
 from adaptive_neon.merging.grid import parse_point, point_name
-from adaptive_neon.studies.config import check_config, check_network, complete_schema, read_scalars
+from adaptive_neon.studies.config import check_config, check_network, complete_schema
+from adaptive_neon.studies.layers import read_scalars
 from adaptive_neon.studies.plan import Study
 from hypothesis import given, settings
 from hypothesis import strategies as st

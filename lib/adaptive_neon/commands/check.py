@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(configs: list[Path]) -> None:
-    from adaptive_neon.studies.config import read_experiment
+    from adaptive_neon.studies.layers import read_experiment
     from adaptive_neon.studies.plan import Study
 
     study = Study(read_experiment(configs))

@@ -22,7 +22,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(configs: list[Path], device: str | None, results: Path | None) -> None:
     from adaptive_neon.families import family_of
     from adaptive_neon.families.loading import arguments
-    from adaptive_neon.studies.config import read_experiment
     from adaptive_neon.studies.estimate import (
         FLOPS,
         architecture_of,
@@ -31,6 +30,7 @@ def run(configs: list[Path], device: str | None, results: Path | None) -> None:
         measured_rates,
         rules_of,
     )
+    from adaptive_neon.studies.layers import read_experiment
 
     config = read_experiment(configs)
     results = results or Path("results") / config["experiment"]

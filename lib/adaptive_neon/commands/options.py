@@ -126,7 +126,8 @@ def parse_sampler(texts: Sequence[str], checkpoint: "Checkpoint") -> dict:
     Raises:
         InputError: not settings of the family's sampler.
     """
-    from adaptive_neon.studies.config import check_sampler, read_scalars
+    from adaptive_neon.studies.config import check_sampler
+    from adaptive_neon.studies.layers import read_scalars
 
     family = settings_of(checkpoint.architecture)
     settings = family.SAMPLER

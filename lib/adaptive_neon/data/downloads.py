@@ -69,8 +69,10 @@ class Source:
 
     def expected(self, path: Path) -> str | None:
         """The sha256 that the file at `path` must have, if that is known."""
+        if self.sha256 or self.is_local:
+            return self.sha256
         record = _record(path)
-        return self.sha256 or (record.read_text() if not self.is_local and record.exists() else None)
+        return record.read_text() if record.exists() else None
 
     def holds(self, path: Path) -> bool:
         """Whether `path` is this source's file, unaltered."""

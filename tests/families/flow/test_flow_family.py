@@ -7,7 +7,8 @@ from adaptive_neon.families.checkpoints import read_checkpoint, write_checkpoint
 from adaptive_neon.families.flow import family
 from adaptive_neon.families.loading import arrays, build, load
 from adaptive_neon.merging.blocks import assign_blocks
-from adaptive_neon.studies.config import check_config, check_network, read_config
+from adaptive_neon.studies.config import check_config, check_network
+from adaptive_neon.studies.layers import read_config
 
 SIZE = {"family": "flow", "img_resolution": 8, "img_channels": 1, "label_dim": 10}
 ARCHITECTURES = {
