@@ -15,10 +15,10 @@ ARGS ?=
 PYTHON ?= python3
 BIN := .venv/bin
 quote = '$(subst ','\'',$(1))'
-ifneq ($(shell printf '%s' $(call quote,$(EXPERIMENT)) | grep -cxE '[A-Za-z0-9][A-Za-z0-9._-]*'),1)
+ifneq ($(words $(value EXPERIMENT)) $(shell printf '%s' $(call quote,$(value EXPERIMENT)) | grep -cxE '[A-Za-z0-9][A-Za-z0-9._-]*'),1 1)
 $(error EXPERIMENT: give the name of an experiment, of letters, digits, '.', '_' and '-')
 endif
-RESULTS := results/$(EXPERIMENT)
+override RESULTS := results/$(EXPERIMENT)
 OVERLAY := $(if $(filter-out digits,$(EXPERIMENT)),--configfile experiments/$(EXPERIMENT).yaml)
 
 # Snakemake's own words for a faulty overlay don't name the file.

@@ -324,6 +324,15 @@ def test_reference(sets, capsys):
     assert capsys.readouterr().out == "out.npz: mean and covariance of 60 images\n"
 
 
+def test_a_reference_of_few_images_says_so(sets, capsys):
+    """The covariance of n images in D dimensions has at most rank n − 1."""
+    np.savez("few.npz", images=np.zeros((3, 8, 8, 3), np.uint8))
+    main(["reference", "few.npz", "-o", "out.npz"])
+    assert capsys.readouterr().out.splitlines()[1:] == [
+        "of little use: 3 images leave the covariance of 3 features singular"
+    ]
+
+
 def test_a_killed_reference_continues(sets, monkeypatch):
     monkeypatch.setattr("adaptive_neon.evaluation.features.BATCH", 20)
     monkeypatch.setattr("adaptive_neon.commands.reference.MINUTES", 0)

@@ -152,6 +152,8 @@ def test_faults_of_one_key(config, schema, refuses, key, value, words):
         ({"sampler.sigma_min": 80}, "sampler.sigma_min", "not below sampler.sigma_max, 80"),
         ({"sampler.sigma_max": 0.001}, "sampler.sigma_min", "not below sampler.sigma_max, 0.001"),
         ({"base.checkpoint": "A.pkl"}, "base.checkpoint", "both are given; set one to null"),
+        ({"data.source": "a{b}.zip"}, "data.source", "'a{b}.zip' has braces, which Snakemake takes for wildcards"),
+        ({"features.reference": "}.npz"}, "features.reference", "'}.npz' has braces"),
         ({"base.training": None}, "base.checkpoint", "both are null; set one"),
         ({"base.architecture": None}, "base.architecture", "base.training needs it"),
         ({"base.training.micro_batch": 100}, "base.training.micro_batch", "100 does not divide"),

@@ -15,6 +15,7 @@ import psutil
 from tqdm import tqdm
 
 from adaptive_neon.errors import InputError, printable
+from adaptive_neon.jobs.foreign import reason
 from adaptive_neon.jobs.lock import RUN, another_run_has_begun
 
 ERROR = "adaptive-neon: "  # begins the one line of a job that failed
@@ -42,10 +43,9 @@ def job(log: str, threads: int) -> Iterator[None]:
     """Run the block as one job.
 
     Prints go to the file `log`, which begins with the seconds that the process took to start; the terminal gets
-    one line at the end. Torch takes
-    `threads` threads (BLAS and OpenMP follow the environment that the workflow sets). An InputError ends
-    the process with its one line. The process ends when the one named by the environment variable
-    ADAPTIVE_NEON_PARENT does, or when another run has begun (`lock.another_run_has_begun`).
+    one line at the end. Torch takes `threads` threads (BLAS and OpenMP follow the environment that the workflow
+    sets). An InputError ends the process with its one line. The process ends when the one named by the
+    environment variable ADAPTIVE_NEON_PARENT does, or when another run has begun (`lock.another_run_has_begun`).
     """
     created = psutil.Process().create_time()
     if "torch" in sys.modules:
@@ -68,7 +68,7 @@ def job(log: str, threads: int) -> Iterator[None]:
         print(f"{ERROR}{printable(str(error))}", file=terminal)
         sys.exit(1)
     except Exception as error:
-        print(f"{ERROR}{type(error).__name__}: {' '.join(str(error).split())}; see {log}", file=terminal)
+        print(f"{ERROR}{printable(f'{type(error).__name__}: {reason(error)}')}; see {log}", file=terminal)
         sys.exit(1)
 
 

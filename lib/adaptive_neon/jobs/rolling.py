@@ -1,4 +1,4 @@
-"""RollingCheckpoint state: what a long stage keeps on disk so that a killed job loses only the last minutes."""
+"""Rolling checkpoints: what a long stage keeps on disk so that a killed job loses only the last minutes."""
 
 import hashlib
 import json

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 
 import regex
 
-from adaptive_neon.errors import InputError
+from adaptive_neon.errors import InputError, shown
 
 PATIENCE = 2.0  # s, for all patterns on all names: some patterns would try for ever
 
@@ -42,9 +42,9 @@ def assign_blocks(names: Collection[str], patterns: Mapping[str, str]) -> dict[s
         try:
             lowest = lowest_resolution(names) if "{lowest}" in pattern else ""
             compiled[block] = regex.compile(pattern.replace("{lowest}", lowest))
-        except regex.error as error:
+        except (regex.error, RecursionError) as error:
             raise InputError(
-                f"blocks.{block}: {pattern!r} is no regular expression ({error}); correct the pattern"
+                f"blocks.{block}: {shown(pattern)} is no regular expression ({error}); correct the pattern"
             ) from None
     block_of = {}
     deadline = time.monotonic() + PATIENCE

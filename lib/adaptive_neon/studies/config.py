@@ -9,7 +9,7 @@ from typing import Any
 from jsonschema import Draft202012Validator, ValidationError
 from jsonschema.validators import extend
 
-from adaptive_neon.errors import InputError
+from adaptive_neon.errors import InputError, shown
 from adaptive_neon.families import NAMES, name_of, settings_of
 from adaptive_neon.merging.blocks import assign_blocks
 
@@ -145,6 +145,10 @@ def _contradictions(config: Mapping) -> Iterator[tuple[str, str]]:
             "base.checkpoint",
             f"θ_r comes from base.checkpoint or from base.training, but {found}; set one to null",
         )
+    files = {"data": ("source",), "base": ("checkpoint",), "features": ("weights", "reference")}
+    for key, path in ((f"{section}.{key}", config[section][key]) for section in files for key in files[section]):
+        if path and set(path) & {"{", "}"}:
+            yield key, f"{path!r} has braces, which Snakemake takes for wildcards; rename the file"
     if base["training"] and base["architecture"] is None:
         yield "base.architecture", "null, but base.training needs it; give the network's architecture"
     yield from settings_of(base["architecture"]).contradictions(config)
@@ -259,7 +263,7 @@ def _one_line(fault: ValidationError, source: str = "config") -> str:
     if fault.validator == "required":
         missing = next(name for name in allowed if name not in value)
         return f"{source}: {'.'.join([key, missing]).lstrip('.')}: missing; config.yaml shows what belongs there"
-    return f"{source}: {key}: {value!r} {rule[fault.validator]()}"
+    return f"{source}: {key}: {shown(value)} {rule[fault.validator]()}"
 
 
 def _type_names(types: str | list[str]) -> str:

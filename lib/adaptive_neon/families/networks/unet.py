@@ -20,9 +20,7 @@ from torch import Tensor, nn
 from adaptive_neon.errors import InputError
 from adaptive_neon.families.architecture import require
 
-MAX_BLOCKS = (
-    128  # of all levels of the encoder; EDM's have at most sixteen. A stranger's model may say any number.
-)
+MAX_BLOCKS = 128  # of the encoder; EDM's have at most sixteen. A stranger's model may say any number.
 MAX_TAPS = 32
 
 # Layers

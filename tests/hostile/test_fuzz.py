@@ -1,101 +1,29 @@
 """Whatever comes from outside is read, or refused in one line: each reader and each command, by hypothesis."""
 
-import io
 import json
-import resource
+import os
 import shutil
-import struct
-import tarfile
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from adaptive_neon.commands.cli import main
-from adaptive_neon.data import datasets
-from adaptive_neon.data.datasets import read_dataset, write_dataset
-from adaptive_neon.data.images import read_images, write_images
+from adaptive_neon.data.datasets import read_dataset
+from adaptive_neon.data.images import read_images
 from adaptive_neon.errors import InputError
-from adaptive_neon.evaluation.features import extract_digits_features, load_extractor, write_digits_classifier
-from adaptive_neon.evaluation.measurement import read_reference, reference_images, write_reference
-from adaptive_neon.evaluation.references import holds_statistics, read_statistics, write_statistics
-from adaptive_neon.families.checkpoints import read_model, write_checkpoint
-from adaptive_neon.families.loading import arrays, load
+from adaptive_neon.evaluation.features import extract_digits_features, load_extractor
+from adaptive_neon.evaluation.measurement import read_reference
+from adaptive_neon.evaluation.references import holds_statistics, read_statistics
+from adaptive_neon.families.checkpoints import read_model
+from adaptive_neon.families.loading import load
 from adaptive_neon.jobs.files import read_json
 from adaptive_neon.jobs.times import stage_times
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as of_numpy
-from persistent import write_network_pickle
 from safetensors.numpy import save_file
-from study_entries import entry, study
 
 MANY = {"deadline": 20_000, "derandomize": True, "database": None}
-MOST_MEMORY = 2**29  # bytes that the process may grow by
-
-
-@pytest.fixture(scope="module", autouse=True)
-def memory():
-    """The process does not grow by more than `MOST_MEMORY` over all tests here."""
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    yield
-    assert 1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) < MOST_MEMORY
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """The current folder of a test here."""
-    path = tmp_path_factory.mktemp("hostile")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(path)
-        patch.setattr(datasets, "BATCH", 20)
-        patch.setattr("adaptive_neon.evaluation.inception.DIMENSION", 3)
-        patch.setattr("adaptive_neon.evaluation.inception.weights_file", lambda path, cache=None: path)
-        patch.setattr("adaptive_neon.evaluation.inception.Inception", lambda *_: lambda x: x.mean((1, 2)))
-        yield path
-
-
-@pytest.fixture(scope="module")
-def good(folder):
-    """Real files, and folders of them: name → bytes."""
-    import torch
-    from adaptive_neon.families.edm.family import build
-
-    rng = np.random.default_rng(0)
-    images = rng.integers(0, 256, (20, 8, 8, 3), dtype=np.uint8)
-    names = [f"{i:02d}.png" for i in range(20)]
-    labels = np.arange(20) % 10
-    features = rng.standard_normal((20, 3))
-    architecture = {"model_type": "SongUNet", "img_resolution": 8, "img_channels": 3, "label_dim": 10}
-    architecture |= {"model_channels": 8, "channel_mult": [1, 1], "num_blocks": 1, "attn_resolutions": []}
-    torch.manual_seed(0)
-    network = build(architecture)
-    write_dataset("images.npz", images, labels, names)
-    write_dataset("images.zip", images, labels, names)
-    write_dataset("pngs", images[:3], labels[:3], names[:3])
-    np.save("images.npy", images)
-    write_images("sets.npz", {"all~1.0": images}, labels)
-    write_statistics("statistics.npz", features.mean(0), np.cov(features.T))
-    write_reference("reference.npz", reference_images(features, labels, 2))
-    sizes = [(192, 4), (4, 2), (2, 10)]
-    layers = {f"layer{i}.weight": rng.random(size, np.float32) for i, size in enumerate(sizes)}
-    layers |= {f"layer{i}.bias": rng.random(size[1], np.float32) for i, size in enumerate(sizes)}
-    write_digits_classifier("classifier.safetensors", layers)
-    write_network_pickle(Path("A.pkl"), network, architecture)
-    write_checkpoint("B.safetensors", arrays(network), architecture, sampler='{"steps": 2}')
-    with tarfile.open("cifar.tar.gz", "w:gz") as archive:
-        for name in ("test_batch", *(f"data_batch_{i}" for i in range(1, 6))):
-            batch = b"\x80\x02}(U\x06labels](" + b"K\x01" * 20 + b"eU\x04dataT"
-            batch += struct.pack("<I", 20 * 3072) + bytes(20 * 3072) + b"u."
-            member = tarfile.TarInfo(f"cifar-10-batches-py/{name}")
-            member.size = len(batch)
-            archive.addfile(member, io.BytesIO(batch))
-    for part in ("benchmarks", "logs"):
-        Path("results", part).mkdir(parents=True)
-    Path("results/benchmarks/base.tsv").write_text("s\th:m:s\n12.5\t0:00:12\n")
-    Path("results/logs/base.log").write_text("start-up 1.00 s\n")
-    Path("results/summary.json").write_text(json.dumps(study(entry())))
-    return {path.as_posix(): path.read_bytes() for path in Path(".").rglob("*") if path.is_file()}
 
 
 def answered(call, *arguments):
@@ -237,7 +165,7 @@ def test_arrays(folder):
     check()
 
 
-def test_summaries(good):
+def test_summaries(good, line_of):
     """The summary of a study with one value of any JSON, told on the terminal."""
     summary = json.loads(good["results/summary.json"])
 
@@ -257,23 +185,12 @@ def test_summaries(good):
             inner = inner[key]
         inner[last] = value
         Path("results/summary.json").write_text(json.dumps(holder.top))
-        ends_well(["show", "results"])
+        line_of(["show", "results"])
 
     try:
         check()
     finally:
         Path("results/summary.json").write_bytes(good["results/summary.json"])
-
-
-def ends_well(arguments):
-    """The command succeeds, or ends in one line with code 1 that is no defect's."""
-    try:
-        main(arguments)
-    except SystemExit as ended:
-        if ended.code not in (None, 0):
-            line = ended.code  # a text as exit code is printed, and the code is 1
-            assert isinstance(line, str) and line.startswith("adaptive-neon: "), line
-            assert line.isprintable() and "report this line" not in line, line
 
 
 # Options of each command that work; those before the dash stand for themselves.
@@ -343,9 +260,7 @@ ODD = st.one_of(
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_odd_arguments(good, command, monkeypatch, root):
-    import os
-
+def test_odd_arguments(good, line_of, command, monkeypatch, root):
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.setenv("ADAPTIVE_NEON_CACHE", "cache")
     if not Path("pipe").exists():
@@ -364,7 +279,7 @@ def test_odd_arguments(good, command, monkeypatch, root):
         for option, value in (options | changes).items():
             if value is not None:
                 words += [value] if not option.strip("-") else [option, value]
-        ends_well(words)
+        line_of(words)
         for path in set(Path(".").iterdir()) - before:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
         for name, content in good.items():
