@@ -29,11 +29,11 @@ CHECK = $(if $(OVERLAY),@$(BIN)/adaptive-neon check config.yaml experiments/$(EX
 
 study: .venv/installed
 	$(CHECK)
-	@$(BIN)/snakemake $(OVERLAY) --quiet all $(ARGS)
+	@$(BIN)/snakemake $(OVERLAY) --quiet all --logger adaptive-neon $(ARGS)
 	@$(BIN)/adaptive-neon show $(RESULTS)
 
 toy: .venv/installed
-	@$(BIN)/snakemake toy --quiet all $(ARGS)
+	@$(BIN)/snakemake toy --quiet all --logger adaptive-neon $(ARGS)
 	@$(BIN)/adaptive-neon show results/toy
 
 plan: .venv/installed

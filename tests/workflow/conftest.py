@@ -10,10 +10,11 @@ from . import runner
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory) -> Path:
-    """The folder of a finished tiny study. Read only, but for dry runs."""
+    """The folder of a finished tiny study, with what it told in terminal.txt. Read only, but for dry runs."""
     folder = tmp_path_factory.mktemp("finished")
-    process = runner.run(folder)
+    process = runner.run(folder, None, "--logger", "adaptive-neon")
     assert process.returncode == 0, process.stdout
+    (folder / "terminal.txt").write_text(process.stdout)
     return folder
 
 

@@ -30,6 +30,15 @@ def summary(finished):
     return json.loads((finished / RESULTS / "summary.json").read_text())
 
 
+def test_the_run_told_its_progress(finished):
+    """Each job that ended is a line; at the end all are done, those too that the checkpoint added."""
+    told = re.findall(r"^(\d+) of (\d+) jobs done", (finished / "terminal.txt").read_text(), re.MULTILINE)
+    done = [int(number) for number, _ in told]
+    assert done == sorted(done)
+    jobs = len(list((finished / RESULTS / "benchmarks").rglob("*.tsv")))
+    assert told[-1] == (str(jobs), str(jobs)) and len(set(done)) == jobs
+
+
 def test_summary_has_the_agreed_form(summary):
     assert summary["experiment"] == "tiny"
     assert summary["images"] == {"search": 40, "heldout": 40}

@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TextIO
+from typing import NoReturn, TextIO
 
 import psutil
 from tqdm import tqdm
@@ -19,6 +19,7 @@ from adaptive_neon.jobs.foreign import reason
 from adaptive_neon.jobs.lock import RUN, another_run_has_begun
 
 ERROR = "adaptive-neon: "  # begins the one line of a job that failed
+ERASE = "\r\x1b[K"  # the line that a terminal's cursor is on, where the run tells its progress
 
 
 def tie_jobs_to_workflow(main: bool) -> None:
@@ -42,10 +43,10 @@ def tie_jobs_to_workflow(main: bool) -> None:
 def job(log: str, threads: int) -> Iterator[None]:
     """Run the block as one job.
 
-    Prints go to the file `log`, which begins with the seconds that the process took to start; the terminal gets
-    one line at the end. Torch takes `threads` threads (BLAS and OpenMP follow the environment that the workflow
-    sets). An InputError ends the process with its one line. The process ends when the one named by the
-    environment variable ADAPTIVE_NEON_PARENT does, or when another run has begun (`lock.another_run_has_begun`).
+    Prints go to the file `log`, which begins with the seconds that the process took to start. Torch takes
+    `threads` threads (BLAS and OpenMP follow the environment that the workflow sets). An InputError ends the
+    process with its one line. The process ends when the one named by the environment variable
+    ADAPTIVE_NEON_PARENT does, or when another run has begun (`lock.another_run_has_begun`).
     """
     created = psutil.Process().create_time()
     if "torch" in sys.modules:
@@ -63,13 +64,15 @@ def job(log: str, threads: int) -> Iterator[None]:
                 with suppress(OSError):  # the disk may be full
                     print(error) if isinstance(error, InputError) else traceback.print_exc()
                 raise
-        print(f"{log.removesuffix('.log')}: {time.time() - created:.1f} s", file=terminal)
     except InputError as error:
-        print(f"{ERROR}{printable(str(error))}", file=terminal)
-        sys.exit(1)
+        _end(str(error), terminal)
     except Exception as error:
-        print(f"{ERROR}{printable(f'{type(error).__name__}: {reason(error)}')}; see {log}", file=terminal)
-        sys.exit(1)
+        _end(f"{type(error).__name__}: {reason(error)}; see {log}", terminal)
+
+
+def _end(message: str, terminal: TextIO) -> NoReturn:
+    print(f"{ERASE * terminal.isatty()}{ERROR}{printable(message)}", file=terminal)
+    sys.exit(1)
 
 
 @contextmanager
