@@ -24,7 +24,7 @@ OVERLAY := $(if $(filter-out digits,$(EXPERIMENT)),--configfile experiments/$(EX
 # Snakemake's own words for a faulty overlay don't name the file.
 CHECK = $(if $(OVERLAY),@$(BIN)/adaptive-neon check config.yaml experiments/$(EXPERIMENT).yaml >/dev/null)
 
-.PHONY: study toy plan estimate test faults test-slurm test-kubernetes check clean
+.PHONY: study toy plan estimate test faults test-slurm test-kubernetes check docs clean
 .DEFAULT_GOAL := study
 
 study: .venv/installed
@@ -72,6 +72,9 @@ check: .venv/installed
 	$(BIN)/ruff check .
 	$(BIN)/snakefmt --check Snakefile rules
 	$(BIN)/snakemake --lint
+
+docs: .venv-docs/installed
+	.venv-docs/bin/python -m mkdocs build --quiet
 
 .venv/installed: requirements.txt pyproject.toml
 	$(PYTHON) -m venv .venv

@@ -30,7 +30,7 @@ def test_a_line_tells_what_is_done_and_what_runs(clock, tmp_path):
 
 
 def test_the_time_left_is_that_of_jobs_of_the_same_rule_side_by_side(clock):
-    """Two at a time, 10 s each: ten jobs take 50 s, and the last job of another rule as long as the mean of all."""
+    """Two at a time, 10 s each; a job of another rule counts as long as the mean of all."""
     progress = Progress()
     progress.plan({"generate": 10, "report": 1})
     for job in range(0, 4, 2):

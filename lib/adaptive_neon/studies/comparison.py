@@ -92,7 +92,8 @@ def fid_difference(a: Mapping, b: Mapping, paired: bool = True) -> dict:
     """FID(a) − FID(b): positive where b is the better model.
 
     Args:
-        a, b: metrics of two sets of images.
+        a: metrics of a set of images.
+        b: metrics of another.
         paired: whether both were sampled from the same seeds.
     """
     if a["fid"] is None or b["fid"] is None:

@@ -1,6 +1,7 @@
 """The preconditioned network of EDM (arXiv 2206.00364), with the parameter names of NVIDIA's checkpoints."""
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -62,7 +63,7 @@ class EDMPrecond(nn.Module):
         sigma_max: float = math.inf,
         sigma_data: float = 0.5,
         model_type: str = "DhariwalUNet",
-        **model_kwargs,
+        **model_kwargs: Any,
     ):
         super().__init__()
         self.img_resolution = img_resolution

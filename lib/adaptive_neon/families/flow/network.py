@@ -1,6 +1,7 @@
 """The velocity field of flow matching."""
 
 from contextlib import nullcontext
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -24,7 +25,12 @@ class VelocityField(nn.Module):
     """
 
     def __init__(
-        self, img_resolution: int, img_channels: int, label_dim: int = 0, model_type: str = "DiT", **model_kwargs
+        self,
+        img_resolution: int,
+        img_channels: int,
+        label_dim: int = 0,
+        model_type: str = "DiT",
+        **model_kwargs: Any,
     ):
         super().__init__()
         self.img_resolution = img_resolution
