@@ -1,9 +1,11 @@
 """One finished tiny study for all tests; a test that changes it works on a copy."""
 
+import os
 import shutil
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from . import runner
 
@@ -11,10 +13,16 @@ from . import runner
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory) -> Path:
     """The folder of a finished tiny study, with what it told in terminal.txt. Read only, but for dry runs."""
-    folder = tmp_path_factory.mktemp("finished")
-    process = runner.run(folder, None, "--logger", "adaptive-neon")
-    assert process.returncode == 0, process.stdout
-    (folder / "terminal.txt").write_text(process.stdout)
+    base = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:  # one study for all workers
+        base = base.parent
+    folder = base / "finished"
+    with FileLock(f"{folder}.lock"):
+        if not (folder / "terminal.txt").exists():
+            folder.mkdir(exist_ok=True)
+            process = runner.run(folder, None, "--logger", "adaptive-neon")
+            assert process.returncode == 0, process.stdout
+            (folder / "terminal.txt").write_text(process.stdout)
     return folder
 
 
