@@ -21,6 +21,8 @@ CURVES = [
     )
 ]
 
+WIDTH = 8.0  # inches, of every figure: beside each other in a report they have one size of type
+STYLE = {"font.size": 9, "axes.titlesize": "medium", "figure.titlesize": "medium", "figure.labelsize": "medium"}
 OUTLINE = {"edgecolor": RED, "linewidth": 2, "linestyle": "--"}
 
 
@@ -38,6 +40,7 @@ DIAGONAL_PANELS = {
 }
 
 
+@rc_context(STYLE)
 def plot_diagonal(curves: Mapping[int, Mapping[str, Mapping]]) -> Figure:
     """FID, precision and recall on the search images over one weight w for all blocks, with 95 % bands.
 
@@ -45,7 +48,7 @@ def plot_diagonal(curves: Mapping[int, Mapping[str, Mapping]]) -> Figure:
         curves: kimg of self-training → point name → metrics as `comparison.with_intervals` gives them; points with
             unequal weights are left out.
     """
-    figure = Figure(figsize=(6.4, 7.6), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 8), layout="constrained")
     panels = figure.subplots(len(DIAGONAL_PANELS), sharex=True, height_ratios=(3, 2, 2))
     for (kimg, metrics), style in zip(curves.items(), CURVES * len(curves), strict=False):
         points = sorted(
@@ -72,7 +75,7 @@ def plot_diagonal(curves: Mapping[int, Mapping[str, Mapping]]) -> Figure:
     top.set_ylim(0.7 * drawn.min(), 1.3 * drawn.max())
     _plain_log_ticks(top)
     for w, name in ((-1, "collapsed θ_s"), (0, "base θ_r")):
-        top.annotate(name, (w, 1.02), xycoords=("data", "axes fraction"), ha="center", color="0.35", fontsize=9)
+        top.annotate(name, (w, 1.02), xycoords=("data", "axes fraction"), ha="center", color="0.35")
     panels[-1].set_xlabel("weight w, the same in all blocks (no unit)")
     figure.legend(handles, labels, title="self-training", loc="outside lower center", ncols=4, frameon=False)
     return figure
@@ -87,6 +90,7 @@ def _plain_log_ticks(axes) -> None:
     axes.yaxis.set_minor_formatter(FuncFormatter(lambda value, _: ""))
 
 
+@rc_context(STYLE)
 def plot_grid(fids: Mapping[str, float | None], outlined: Collection[str] = ()) -> Figure:
     """The grid as heat maps: first block down, last block across, a panel for each choice of those between.
 
@@ -99,7 +103,7 @@ def plot_grid(fids: Mapping[str, float | None], outlined: Collection[str] = ()) 
     rows, *between, columns = blocks
     values = {block: sorted({point[block] for point in points.values()}) for block in blocks}
     panels = list(product(*(values[block] for block in between)))
-    figure = Figure(figsize=(2.9 * len(panels) + 1.2, 3.8), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 1.6 + 6 / len(panels)), layout="constrained")
     all_axes = figure.subplots(1, len(panels), squeeze=False, sharey=True)[0]
     finite = [fid for fid in fids.values() if fid is not None]
     low, high = min(finite), max(finite)
@@ -119,16 +123,14 @@ def plot_grid(fids: Mapping[str, float | None], outlined: Collection[str] = ()) 
                 label = f"{fids[name]:.3g}" + (
                     "\nbest" if name == best else "\nbest single" if name == best_single else ""
                 )
-                axes.annotate(
-                    label, (j, i), ha="center", va="center", fontsize=9, color="white" if dark else "black"
-                )
+                axes.annotate(label, (j, i), ha="center", va="center", color="white" if dark else "black")
                 if name in outlined:
                     axes.add_patch(Rectangle((j - 0.46, i - 0.46), 0.92, 0.92, fill=False, **OUTLINE))
         image = axes.imshow(table, cmap=colormaps["cividis_r"], vmin=low, vmax=high, origin="lower")
         axes.set_xticks(range(len(values[columns])), [f"{w:g}" for w in values[columns]])
         axes.set_yticks(range(len(values[rows])), [f"{w:g}" for w in values[rows]])
         axes.set_xlabel(f"w of {columns}")
-        axes.set_title(", ".join(f"w of {block} = {w:g}" for block, w in fixed.items()), fontsize=10)
+        axes.set_title(", ".join(f"w of {block} = {w:g}" for block, w in fixed.items()))
     all_axes[0].set_ylabel(f"w of {rows}")
     figure.colorbar(image, ax=list(all_axes), label="FID on the search images", shrink=0.9)
     if outlined:
@@ -137,16 +139,17 @@ def plot_grid(fids: Mapping[str, float | None], outlined: Collection[str] = ()) 
     return figure
 
 
+@rc_context(STYLE)
 def plot_sheet(rows: Mapping[str, np.ndarray], columns: int = 16) -> Figure:
     """Images of several models, a row each; images in one column share their seed.
 
     Args:
         rows: name → uint8 [N, H, W, C] with N ≥ columns, or empty for a diverged model.
     """
-    figure = Figure(figsize=(0.5 * columns + 1.6, 0.56 * len(rows)), layout="constrained")
+    figure = Figure(figsize=(WIDTH, (WIDTH - 1.3) / columns * len(rows)), layout="constrained")
     all_axes = figure.subplots(len(rows), columns, squeeze=False)
     for axes_row, (name, images) in zip(all_axes, rows.items(), strict=True):
-        axes_row[0].set_ylabel(name, rotation=0, ha="right", va="center", fontsize=9)
+        axes_row[0].set_ylabel(name, rotation=0, ha="right", va="center")
         for axes, image in zip(axes_row, images[:columns], strict=False):
             axes.imshow(image.squeeze(), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
         for axes in axes_row:
@@ -155,13 +158,14 @@ def plot_sheet(rows: Mapping[str, np.ndarray], columns: int = 16) -> Figure:
     return figure
 
 
+@rc_context(STYLE)
 def plot_snapshots(summary: Mapping) -> Figure:
     """Held-out FID over the amount of self-training: best single weight against best weights per block.
 
     The 95 % intervals have the width of those around the corrected FID, and end at 0. With several replicas they
     are those over replicas, and small marks show each one.
     """
-    figure = Figure(figsize=(6.4, 4.4), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 4.4), layout="constrained")
     axes = figure.subplots()
     replicas = summary.get("replicas", [summary])
     spread = 0.012 * max(entry["kimg"] for entry in summary["snapshots"])
@@ -200,6 +204,7 @@ def plot_snapshots(summary: Mapping) -> Figure:
     return figure
 
 
+@rc_context(STYLE)
 def plot_drift(rows: Sequence[Mapping]) -> Figure:
     """Length of the drift θ_s − θ_r by block and snapshot, and how straight it is.
 
@@ -207,7 +212,7 @@ def plot_drift(rows: Sequence[Mapping]) -> Figure:
         rows: as `drift.describe` gives them.
     """
     steps = rows[1:]  # a single snapshot has no other direction to be compared with, hence no second panel
-    figure = Figure(figsize=(8.4 if steps else 4.2, 3.8), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 3.8), layout="constrained")
     length, *straight = np.ravel(figure.subplots(1, 2 if steps else 1))
     kimg = [row["kimg"] for row in rows]
     styles = dict(zip(rows[0]["norm"], CURVES * len(rows[0]["norm"]), strict=False))
@@ -227,20 +232,21 @@ def plot_drift(rows: Sequence[Mapping]) -> Figure:
         axes.axhline(1, color="0.6", linewidth=0.8, zorder=0)
         axes.set_ylabel("cosine (no unit); 1 is a straight line")
         axes.set_xlim(length.get_xlim())
-        axes.legend(fontsize=8, frameon=False, loc="best")
+        axes.legend(frameon=False, loc="best")
     for axes in figure.axes:
         axes.set_xticks(kimg)
         axes.set_xlabel("self-training, kimg (thousands of images)")
     return figure
 
 
+@rc_context(STYLE)
 def plot_classes(models: Mapping[str, Mapping]) -> Figure:
     """Recall of each class of real images, with 95 % intervals: which modes the models reach.
 
     Args:
         models: role → metrics as `comparison.with_intervals` gives them.
     """
-    figure = Figure(figsize=(7.4, 4), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 4), layout="constrained")
     axes = figure.subplots()
     models = {role: model for role, model in models.items() if model["fid"] is not None}
     for i, ((role, model), style) in enumerate(zip(models.items(), CURVES, strict=False)):
@@ -256,6 +262,7 @@ def plot_classes(models: Mapping[str, Mapping]) -> Figure:
     return figure
 
 
+@rc_context(STYLE)
 def plot_neighbours(
     images: np.ndarray, neighbours: np.ndarray, distances: np.ndarray, medians: Mapping[str, float]
 ) -> Figure:
@@ -270,18 +277,18 @@ def plot_neighbours(
     count, k = distances.shape
     if not count:
         return plot_sheet({"diverged": images})
-    figure = Figure(figsize=(0.7 * count + 1, 0.95 * (k + 1)), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 0.4 + ((WIDTH - 1) / count + 0.2) * (k + 1)), layout="constrained")
     panels = figure.subplots(k + 1, count, squeeze=False)
     for row, name in enumerate(["generated", "nearest real"] + [f"{i}. nearest" for i in range(2, k + 1)]):
-        panels[row, 0].set_ylabel(name, rotation=0, ha="right", va="center", fontsize=9)
+        panels[row, 0].set_ylabel(name, rotation=0, ha="right", va="center")
         for column in range(count):
             image = neighbours[column, row - 1] if row else images[column]
             panels[row, column].imshow(image.squeeze(), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
             if row:
-                panels[row, column].set_xlabel(f"{distances[column, row - 1]:.3g}", fontsize=7, labelpad=1)
+                panels[row, column].set_xlabel(f"{distances[column, row - 1]:.3g}", labelpad=1)
     for axes in panels.flat:
         axes.set(xticks=[], yticks=[])
         axes.spines[:].set_visible(False)
     text = ", ".join(f"{kind} images {median:.3g}" for kind, median in medians.items())
-    figure.suptitle(f"median distance to the nearest other real image: {text}", fontsize=9)
+    figure.suptitle(f"median distance to the nearest other real image: {text}")
     return figure

@@ -3,11 +3,12 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse
 
 from adaptive_neon.merging.grid import Point
-from adaptive_neon.studies.figures import BLUE, CURVES, ORANGE, RED
+from adaptive_neon.studies.figures import BLUE, CURVES, ORANGE, RED, STYLE, WIDTH
 from adaptive_neon.toy.gaussian import COVARIANCE
 from adaptive_neon.toy.scales import SCALES
 from adaptive_neon.toy.statements import scale_text, steps
@@ -15,13 +16,14 @@ from adaptive_neon.toy.statements import scale_text, steps
 DISTANCE = "Fréchet distance to the truth\n(squared data units)"
 
 
+@rc_context(STYLE)
 def plot_samples(panels: Mapping[str, np.ndarray]) -> Figure:
     """Samples of several models beside each other, each with its 2-σ ellipse and that of the truth.
 
     Args:
         panels: title → points [2, n].
     """
-    figure = Figure(figsize=(2.5 * len(panels), 3.7), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 1.2 + WIDTH / len(panels)), layout="constrained")
     all_axes = figure.subplots(1, len(panels), sharex=True, sharey=True, squeeze=False)[0]
     for axes, (title, x) in zip(all_axes, panels.items(), strict=True):
         axes.scatter(*x, s=4, color="0.65", linewidth=0, label="samples", rasterized=True)
@@ -45,6 +47,7 @@ def two_sigma(mean: np.ndarray, covariance: np.ndarray, **style) -> Ellipse:
     return Ellipse(tuple(mean), width, height, angle=angle, fill=False, **style)
 
 
+@rc_context(STYLE)
 def plot_sweep(family: str, sweeps: Sequence[Mapping]) -> Figure:
     """Distance over the single weight w: a panel for each number of epochs, a colour for each scale.
 
@@ -56,7 +59,7 @@ def plot_sweep(family: str, sweeps: Sequence[Mapping]) -> Figure:
     """
     settings = list(zip(*(sweep["self_training"] for sweep in sweeps), strict=True))
     panels = sorted({entries[0]["epochs"] for entries in settings})
-    figure = Figure(figsize=(4.4 * len(panels), 4.6), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 4.6), layout="constrained")
     all_axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
     for axes, epochs in zip(all_axes, panels, strict=True):
         shown = [entries for entries in settings if entries[0]["epochs"] == epochs]
@@ -96,6 +99,7 @@ def _median_and_range(values: np.ndarray) -> str:
     return text.replace("-", "−")
 
 
+@rc_context(STYLE)
 def plot_layerwise(summary: Mapping, published: Mapping[float, float]) -> Figure:
     """Distance over δ of the best point of the layer-wise grid: median and range over the seeds.
 
@@ -103,7 +107,7 @@ def plot_layerwise(summary: Mapping, published: Mapping[float, float]) -> Figure
         summary: see `summary.summarise`.
         published: δ → distance.
     """
-    figure = Figure(figsize=(6.4, 4.6), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 4.6), layout="constrained")
     axes = figure.subplots()
     grids = summary["layerwise"]["grids"]
     median, low, high = (
@@ -132,25 +136,27 @@ def plot_layerwise(summary: Mapping, published: Mapping[float, float]) -> Figure
     return figure
 
 
+@rc_context(STYLE)
 def plot_winners(winners: Mapping[float, Point], single: float) -> Figure:
     """The winning weight of each block, a panel for each δ, against the best single weight."""
     columns = 4
     rows = -(-len(winners) // columns)
-    figure = Figure(figsize=(2.3 * columns, 2.2 * rows + 0.4), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 2 * rows + 0.4), layout="constrained")
     all_axes = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
     for axes, (delta, point) in zip(all_axes.flat, winners.items(), strict=False):
         axes.bar(list(point), list(point.values()), color=BLUE, edgecolor="black", linewidth=0.6)
         axes.axhline(single, color=ORANGE, linestyle="--", linewidth=2, label=f"best single w = {single:g}")
         axes.axhline(0, color="black", linewidth=0.8)
-        axes.set_title(f"δ = {delta:g}", fontsize=10)
+        axes.set_title(f"δ = {delta:g}")
         axes.tick_params(axis="x", rotation=90)
     for axes in all_axes.flat[len(winners) :]:
         axes.set_axis_off()
-    figure.supylabel("weight w of the block (no unit)", fontsize=10)
+    figure.supylabel("weight w of the block (no unit)")
     figure.legend(*all_axes.flat[0].get_legend_handles_labels(), loc="outside upper right", frameon=False)
     return figure
 
 
+@rc_context(STYLE)
 def plot_directions(layerwise: Sequence[Mapping]) -> Figure:
     """In how many seeds the winner raises, keeps or lowers the weight of each block, a panel for each δ.
 
@@ -160,7 +166,7 @@ def plot_directions(layerwise: Sequence[Mapping]) -> Figure:
     columns = 4
     deltas = [entry["delta"] for entry in layerwise[0]["grids"]]
     rows = -(-len(deltas) // columns)
-    figure = Figure(figsize=(2.3 * columns, 2.2 * rows + 0.6), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 2 * rows + 0.6), layout="constrained")
     all_axes = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
     looks = {1: ("w* + δ", BLUE, ""), 0: ("w*", "0.85", ""), -1: ("w* − δ", ORANGE, "//")}
     for axes, delta, entries in zip(
@@ -181,16 +187,17 @@ def plot_directions(layerwise: Sequence[Mapping]) -> Figure:
                 linewidth=0.6,
             )
             bottom += counts
-        axes.set_title(f"δ = {delta:g}", fontsize=10)
+        axes.set_title(f"δ = {delta:g}")
         axes.tick_params(axis="x", rotation=90)
         axes.yaxis.get_major_locator().set_params(integer=True)
     for axes in all_axes.flat[len(deltas) :]:
         axes.set_axis_off()
-    figure.supylabel("number of seeds", fontsize=10)
+    figure.supylabel("number of seeds")
     figure.legend(*all_axes.flat[0].get_legend_handles_labels(), loc="outside upper right", ncols=3, frameon=False)
     return figure
 
 
+@rc_context(STYLE)
 def plot_alignment(family: str, alignments: Sequence[Mapping]) -> Figure:
     """Cosine of the population gradients over the sampler's scale: each seed, and their median.
 
@@ -201,7 +208,7 @@ def plot_alignment(family: str, alignments: Sequence[Mapping]) -> Figure:
     scale = SCALES[family]
     scales = alignments[0]["scales"]
     cosines = np.array([alignment["cosines"] for alignment in alignments])
-    figure = Figure(figsize=(6.4, 4.2), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 4.2), layout="constrained")
     axes = figure.subplots()
     low, high = min(scales), max(scales)
     sides = {"mode-seeking": (1, high), "diversity-seeking": (low, 1)}
