@@ -7,7 +7,7 @@ import yaml
 
 ROOT = Path(__file__).parents[1]
 CONDA_NAMES = {"matplotlib": "matplotlib-base"}
-NOT_IN_JOBS = {"snakemake", "hypothesis", "prdc", "pytest", "ruff", "snakefmt", "torch-fidelity"}
+NOT_IN_JOBS = {"snakemake", "hypothesis", "prdc", "pytest", "pytest-xdist", "ruff", "snakefmt", "torch-fidelity"}
 
 
 def requirements(name: str = "requirements.txt") -> dict[str, str]:

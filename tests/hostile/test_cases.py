@@ -317,6 +317,19 @@ def test_a_missing_configuration_is_named(good, line_of):
     assert "missing.yaml: no such file" in line_of(["estimate", "missing.yaml"])
 
 
+def test_a_configuration_outside_a_clone(good, line_of, root, tmp_path):
+    copy = tmp_path / "config.yaml"
+    copy.write_bytes((root / "config.yaml").read_bytes())
+    assert f"{copy}: no {tmp_path}/schemas/config.schema.yaml beside it" in line_of(["estimate", copy])
+
+
+def test_a_folder_named_like_a_model(good, line_of):
+    Path("folder.safetensors").mkdir()
+    for command in ([*MERGE, "--weights", "1"], ["export", "A.pkl"]):
+        line = line_of([*command, "-o", "folder.safetensors"])
+        assert line == "adaptive-neon: folder.safetensors: a folder; give the name of a file"
+
+
 @pytest.mark.parametrize(
     "file, content",
     [

@@ -5,7 +5,7 @@ import pytest
 import yaml
 from adaptive_neon.families.networks.settings import UNET_BLOCKS
 from adaptive_neon.studies.config import block_patterns, check_config, check_network
-from adaptive_neon.studies.layers import read_config
+from adaptive_neon.studies.layers import read_config, read_scalars
 
 ROOT = Path(__file__).parents[2]
 MISSING = object()
@@ -287,6 +287,11 @@ def test_a_whole_number_is_one_configuration(tmp_path, text):
     overlay.write_text(f"finetune: {{dropout: {text}}}\n")
     dropout = read_config(SCHEMA_FILE, [ROOT / "config.yaml", overlay])["finetune"]["dropout"]
     assert (repr(dropout), type(dropout)) == ("0", int)
+
+
+@pytest.mark.parametrize("text", ["", " ", "# a comment"])
+def test_an_empty_text_is_not_null(text):
+    assert read_scalars({"run": {"cache": text, "shards": "null"}}) == {"run": {"cache": text, "shards": None}}
 
 
 def test_a_quoted_number_in_a_file_is_a_text(tmp_path):

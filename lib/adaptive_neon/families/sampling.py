@@ -1,11 +1,13 @@
 """Images of several models from the same seeds, in batches; the random stream of each seed."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from adaptive_neon.families.pixels import one_hot, to_uint8
 from adaptive_neon.jobs.rolling import RollingCheckpoint
 
 
@@ -30,6 +32,27 @@ def seeded_noise(
         if label_dim:
             drawn[i] = torch.randint(label_dim, [], generator=generator)
     return noise, drawn if classes is None else torch.as_tensor(classes, dtype=torch.int64)
+
+
+@torch.inference_mode()
+def draw_from_noise(
+    network: nn.Module,
+    seeds: Sequence[int],
+    solve: Callable[[Callable[..., Tensor], Tensor], Tensor],
+    classes: Sequence[int] | None,
+    dtype: torch.dtype,
+) -> tuple[Tensor, Tensor]:
+    """The images of one batch of seeds, for families that turn noise into an image (see `protocol.Family.draw`).
+
+    Args:
+        network: takes `class_labels`, one-hot, and `dtype` as keyword arguments.
+        solve: (network with these arguments given, noise [N, C, H, W]) → images in [−1, 1].
+    """
+    device = next(network.parameters()).device
+    shape = (network.img_channels, network.img_resolution, network.img_resolution)
+    noise, labels = seeded_noise(seeds, shape, network.label_dim, classes)
+    hot = one_hot(labels, network.label_dim, device)
+    return to_uint8(solve(partial(network, class_labels=hot, dtype=dtype), noise.to(device))).cpu(), labels
 
 
 def sample_models(

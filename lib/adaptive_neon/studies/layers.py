@@ -32,6 +32,8 @@ def read_scalars(config: Any) -> Any:
             value = yaml.safe_load(config)
         except yaml.YAMLError:
             return config
+        if value is None and config.lower() not in ("null", "~"):  # nothing, or a comment
+            return config
         return value if isinstance(value, int | float | None) else config
     return config
 

@@ -14,8 +14,8 @@ from adaptive_neon.families.edm.network import EDMPrecond
 from adaptive_neon.families.edm.settings import LABELS
 from adaptive_neon.families.flop import BACKWARD, network_flop
 from adaptive_neon.families.networks.unet import NETWORKS
-from adaptive_neon.families.pixels import from_uint8, one_hot, to_uint8
-from adaptive_neon.families.sampling import seeded_noise
+from adaptive_neon.families.pixels import from_uint8, one_hot
+from adaptive_neon.families.sampling import draw_from_noise
 
 
 def build(architecture: Mapping, training: Mapping | None = None) -> EDMPrecond:
@@ -59,7 +59,6 @@ def loss(
     return edm_loss(denoise, from_uint8(images), network.sigma_data, augment=change)
 
 
-@torch.inference_mode()
 def draw(
     network: EDMPrecond,
     seeds: Sequence[int],
@@ -68,17 +67,14 @@ def draw(
     dtype: torch.dtype = torch.float32,
 ) -> tuple[Tensor, Tensor]:
     """Images by the deterministic sampler; the network's own range of noise levels limits the schedule."""
-    device = next(network.parameters()).device
-    shape = (network.img_channels, network.img_resolution, network.img_resolution)
-    noise, labels = seeded_noise(seeds, shape, network.label_dim, classes)
-    hot = one_hot(labels, network.label_dim, device)
     limits = {
         "sigma_min": max(sampler["sigma_min"], network.sigma_min),
         "sigma_max": min(sampler["sigma_max"], network.sigma_max),
     }
-    sigmas = noise_levels(**sampler | limits).to(device)
-    images = heun(lambda x, sigma: network(x, sigma, hot, dtype=dtype), noise.to(device), sigmas)
-    return to_uint8(images).cpu(), labels
+    sigmas = noise_levels(**sampler | limits)
+    return draw_from_noise(
+        network, seeds, lambda denoise, noise: heun(denoise, noise, sigmas.to(noise.device)), classes, dtype
+    )
 
 
 def training_flop(architecture: Mapping) -> float:

@@ -11,8 +11,8 @@ from adaptive_neon.families import architecture as arguments
 from adaptive_neon.families.flop import BACKWARD, network_flop
 from adaptive_neon.families.flow.matching import euler, flow_matching_loss, heun
 from adaptive_neon.families.flow.network import NETWORKS, VelocityField
-from adaptive_neon.families.pixels import from_uint8, one_hot, to_uint8
-from adaptive_neon.families.sampling import seeded_noise
+from adaptive_neon.families.pixels import from_uint8, one_hot
+from adaptive_neon.families.sampling import draw_from_noise
 
 METHODS = {"euler": euler, "heun": heun}
 EVALUATIONS = {"euler": 1, "heun": 2}  # of the network, a step
@@ -51,7 +51,6 @@ def loss(
     return flow_matching_loss(partial(network, class_labels=classes, dtype=dtype), from_uint8(images))
 
 
-@torch.inference_mode()
 def draw(
     network: VelocityField,
     seeds: Sequence[int],
@@ -60,12 +59,8 @@ def draw(
     dtype: torch.dtype = torch.float32,
 ) -> tuple[Tensor, Tensor]:
     """Images by integrating the velocity field from the noise of each seed."""
-    device = next(network.parameters()).device
-    shape = (network.img_channels, network.img_resolution, network.img_resolution)
-    noise, labels = seeded_noise(seeds, shape, network.label_dim, classes)
-    hot = one_hot(labels, network.label_dim, device)
-    velocity = partial(network, class_labels=hot, dtype=dtype)
-    return to_uint8(METHODS[sampler["method"]](velocity, noise.to(device), sampler["steps"])).cpu(), labels
+    solve = partial(METHODS[sampler["method"]], steps=sampler["steps"])
+    return draw_from_noise(network, seeds, solve, classes, dtype)
 
 
 def training_flop(architecture: Mapping) -> float:
