@@ -48,15 +48,15 @@ test: .venv/installed
 	@echo "skipped: make test-slurm, a real Slurm, which it may install; make test-kubernetes; make faults, what takes minutes"
 
 faults: .venv/installed
-	$(BIN)/pytest -m "slow or not slow" tests/jobs/test_full_disk.py tests/workflow/test_faults.py tests/workflow/test_interrupt.py
+	$(BIN)/pytest -n 0 -m "slow or not slow" tests/jobs/test_full_disk.py tests/workflow/test_faults.py tests/workflow/test_interrupt.py
 
 test-slurm: .venv-slurm/installed
 	tests/slurm/install.sh
-	TEST_SLURM=1 .venv-slurm/bin/python -m pytest tests/slurm
+	TEST_SLURM=1 .venv-slurm/bin/python -m pytest -n 0 tests/slurm
 
 test-kubernetes: .venv-kubernetes/installed
 	.venv-kubernetes/bin/pip install --quiet --requirement tests/kubernetes/requirements.txt
-	TEST_KUBERNETES=1 .venv-kubernetes/bin/python -m pytest tests/kubernetes
+	TEST_KUBERNETES=1 .venv-kubernetes/bin/python -m pytest -n 0 tests/kubernetes
 
 # The plugins stand in environments of their own, on top of .venv, so that .venv remains what requirements.txt says.
 .venv-%/installed: .venv/installed requirements-%.txt
