@@ -120,6 +120,10 @@ IMAGES = {
     "no_pixels.npy": (lambda p: np.save(p, np.zeros((2, 0, 0, 3), np.uint8)), "images of 0×0 pixels"),
     "profile": (lambda p: pngs(p, a=damaged_profile()), "save it as an RGB or grey PNG"),
     "pixels": (lambda p: pngs(p, a=png(0, 0)), "save it as an RGB or grey PNG"),
+    "jpeg": (lambda p: pngs(p, a=b"\xff\xd8\xff\xe0 JFIF"), "is no PNG, whatever its name says"),
+    "nowhere": (lambda p: (pngs(p, a=png(8, 8)), os.symlink("/absent", f"{p}/b.png")), "a link to nothing"),
+    "piped": (lambda p: (pngs(p, a=png(8, 8)), os.mkfifo(f"{p}/dataset.json")), "a pipe"),
+    "many": (lambda p: (os.mkdir(p), *(Path(p, f"{i}").touch() for i in range(10_001))), "10,000 other files"),
     "labels.npz": (
         lambda p: np.savez(p, images=np.zeros((2, 8, 8, 3), np.uint8), labels=np.array([1, 2**64 - 1], np.uint64)),
         "give one integer from 0 to 1000000",
@@ -196,6 +200,22 @@ def test_no_weights(good, line_of, dtype):
     assert "typed.safetensors" in line and not Path("C.safetensors").exists()
 
 
+@pytest.mark.parametrize(
+    "change, words",
+    [
+        (lambda name, array: array.astype(np.float64) + 1e300, "is not finite"),  # but for a network in float32
+        (lambda name, array: array * np.nan if "resample_filter" in name else array, "no numbers"),
+    ],
+)
+def test_values_of_no_network(good, line_of, change, words):
+    checkpoint = read_model("B.safetensors")
+    changed = {name: change(name, array) for name, array in checkpoint.tensors.items()}
+    save_file(changed, "values.safetensors", {"architecture": json.dumps(checkpoint.architecture)})
+    for command in (["inspect", "values.safetensors"], ["export", "values.safetensors", "-o", "values.pt"]):
+        assert words in line_of(command)
+    assert not Path("values.pt").exists()
+
+
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float8_e4m3fn, torch.float8_e5m2])
 def test_small_types_are_weights(good, line_of, dtype):
     """A merge takes the same values as if they had been written as float32."""
@@ -252,6 +272,16 @@ def test_metadata_named_like_an_argument(good, line_of):
     assert read_model("out.safetensors").metadata["path"] == "x"
 
 
+@pytest.mark.parametrize(
+    "text", ["[]", "[[1, 2]]", '"abc"', '{"steps": NaN}', '{"steps": 2, "x": 1}', "{", "[" * 10**5]
+)
+def test_a_sampler_in_the_metadata_that_is_none(good, line_of, text):
+    """The line speaks of the file, not of the option that was not given."""
+    model_with("sampled.safetensors", metadata={"sampler": text})
+    line = line_of(["sample", "sampled.safetensors", "-o", "none", "--seeds", "1"])
+    assert line.startswith("adaptive-neon: sampled.safetensors: sampler in its metadata: ")
+
+
 # Arguments
 
 
@@ -272,10 +302,37 @@ def test_samples_are_refused_before_their_work(good, line_of, output, monkeypatc
     assert sorted(os.listdir()) == before
 
 
-def test_samples_into_a_read_only_folder(good, line_of, monkeypatch):
-    monkeypatch.setattr(os, "access", lambda path, mode: not mode & os.W_OK)  # root may write everywhere
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["sample", "B.safetensors", "--seeds", "1", "-o", "/proc/new"],
+        [*MERGE, "--weights", "1", "-o", "/proc/new.safetensors"],
+        ["reference", "images.npz", "-o", "/proc/new/new.npz"],
+    ],
+)
+def test_a_folder_that_nobody_can_write(good, line_of, command, monkeypatch):
+    """Root included, who has all rights there."""
     monkeypatch.setattr("adaptive_neon.families.sampling.sample_models", None)
-    assert "cannot be written" in line_of(["sample", "B.safetensors", "-o", "locked/new", "--seeds", "1"])
+    assert "the folder /proc cannot be written" in line_of(command)
+
+
+@pytest.mark.parametrize(
+    "command, output",
+    [
+        (["merge", "--base", "B.safetensors", "--tuned", "A.pkl", "--weights", "1"], "B.safetensors"),
+        (["merge", "--base", "A.pkl", "--tuned", "B.safetensors", "--weights", "1"], "./pngs/../B.safetensors"),
+        (["export", "B.safetensors"], "B.safetensors"),
+        (["reference", "images.npz"], "images.npz"),
+    ],
+)
+def test_an_input_is_not_overwritten(good, line_of, command, output):
+    assert line_of([*command, "-o", output]).endswith("the command reads this file; give another name")
+    assert all(Path(name).read_bytes() == good[name] for name in ("B.safetensors", "images.npz"))
+
+
+def test_a_name_with_a_slash_is_a_folder(good, line_of):
+    assert "a folder; give the name of a file" in line_of([*MERGE, "--weights", "1", "-o", "C.safetensors/"])
+    assert not Path("C.safetensors").exists()
 
 
 def test_a_file_system_that_reports_no_free_space(tmp_path, monkeypatch):
@@ -292,6 +349,7 @@ def test_a_file_system_that_reports_no_free_space(tmp_path, monkeypatch):
         (["--seeds", "0-4294967295"], "more than 1,000,000 images"),
         (["--seeds", "1", "--sampler", "steps=1000000000000"], "steps"),
         (["--seeds", "1", "--sampler", "rho=nan"], "rho"),
+        (["--seeds", "1", "--sampler", "steps=2", "steps=3"], "give each setting once"),
     ],
 )
 def test_no_sampler_without_end(good, line_of, words, answer):

@@ -35,7 +35,7 @@ def run(base: str, tuned: str, weights: str, blocks: list[str] | None, output: s
     from adaptive_neon.merging.extrapolation import merge
     from adaptive_neon.merging.grid import point_name
 
-    check_output(output, ".safetensors")
+    check_output(output, ".safetensors", reads=(base, tuned))
     theta_r = read_model(base)
     patterns = block_patterns(blocks, theta_r.architecture)
     point = parse_weights(weights, list(patterns))

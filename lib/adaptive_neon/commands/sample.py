@@ -94,7 +94,9 @@ def run(
     with tqdm(total=len(numbers), unit=" images", desc="sampling") as bar:
         images, classes = sample_models(lambda _: network, draw, [model], numbers, batch, rolling, bar.update)
     if not len(images[model]):
-        raise InputError(f"{model}: its images are not finite, the model has diverged; merge with smaller weights")
+        raise InputError(
+            f"{model}: its images are not finite; its training diverged, or it was merged with too large weights"
+        )
     names = [f"{seed:06d}.png" for seed in numbers]
     write_dataset(output, images[model], classes if network.label_dim else None, names)
     rolling.clear()

@@ -92,18 +92,21 @@ def check_config(config: Mapping, schema: Mapping) -> None:
         raise InputError(f"config: {key}: {message}")
 
 
-def check_sampler(sampler: Mapping, architecture: Mapping) -> None:
-    """Check sampler settings given on a command line, as those of a configuration are checked.
+def check_sampler(sampler: Any, architecture: Mapping, where: str = "--sampler") -> None:
+    """Check sampler settings from a command line or the file of a model, as those of a configuration are checked.
+
+    Args:
+        where: they stand, for the message.
 
     Raises:
         InputError: the first fault.
     """
     section = {"type": "object", "additionalProperties": False, **settings_of(architecture).SCHEMA["sampler"]}
     for fault in _Validator(section).iter_errors(sampler):
-        raise InputError(_one_line(fault, "--sampler"))
+        raise InputError(_one_line(fault, where))
     alone = {"sampler": sampler, "base": {"architecture": None, "training": None}}
     for key, message in settings_of(architecture).contradictions(alone):
-        raise InputError(f"--sampler: {key}: {message}")
+        raise InputError(f"{where}: {key}: {message}")
 
 
 def check_network(config: Mapping) -> None:
@@ -263,7 +266,7 @@ def _one_line(fault: ValidationError, source: str = "config") -> str:
     if fault.validator == "required":
         missing = next(name for name in allowed if name not in value)
         return f"{source}: {'.'.join([key, missing]).lstrip('.')}: missing; config.yaml shows what belongs there"
-    return f"{source}: {key}: {shown(value)} {rule[fault.validator]()}"
+    return f"{': '.join(filter(None, [source, key]))}: {shown(value)} {rule[fault.validator]()}"
 
 
 def _type_names(types: str | list[str]) -> str:
