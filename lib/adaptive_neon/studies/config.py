@@ -11,9 +11,11 @@ from jsonschema.validators import extend
 
 from adaptive_neon.errors import InputError, shown
 from adaptive_neon.families import NAMES, name_of, settings_of
+from adaptive_neon.families.batches import LARGEST
 from adaptive_neon.merging.blocks import assign_blocks
 
 MOST_POINTS = 10_000  # of a grid: more would take hours to plan, and years to run
+MOST_JOBS = 10_000  # of a study's search: planning them takes Snakemake a minute
 HIGHEST_SEED = 2**32 - 1  # torch's generator on a CPU takes 32 bits of a seed
 
 # JSON calls 2.0 an integer and lets infinities pass; a number of images is neither.
@@ -152,22 +154,33 @@ def _contradictions(config: Mapping) -> Iterator[tuple[str, str]]:
     for key, path in ((f"{section}.{key}", config[section][key]) for section in files for key in files[section]):
         if path and set(path) & {"{", "}"}:
             yield key, f"{path!r} has braces, which Snakemake takes for wildcards; rename the file"
+        if path and (not path.strip("/") or not path.isprintable()):
+            yield key, f"{path!r} is no file's path; give one"
     if base["training"] and base["architecture"] is None:
         yield "base.architecture", "null, but base.training needs it; give the network's architecture"
     yield from settings_of(base["architecture"]).contradictions(config)
-    names = [] if isinstance(config["blocks"], str) else [block["name"] for block in config["blocks"]]
-    weights = len(config["grid"]["weights"])
-    if weights ** len(names) > MOST_POINTS:
-        yield (
-            "grid.weights",
-            f"{weights} weights of each of {len(names)} blocks are {weights ** len(names)} points; "
-            f"use fewer of one or the other, for at most {MOST_POINTS}",
-        )
+    names = [block["name"] for block in config["blocks"]] if isinstance(config["blocks"], list) else []
     if len(set(names)) < len(names):
-        yield "blocks", f"the names {names} repeat; give each block its own"
+        yield "blocks", f"the names {shown(names)} repeat; give each block its own"
     snapshots = config["finetune"]["snapshots_kimg"]
     if sorted(set(snapshots)) != snapshots:
-        yield "finetune.snapshots_kimg", f"{snapshots} is not rising; sort it and drop what repeats"
+        yield "finetune.snapshots_kimg", f"{shown(snapshots)} is not rising; sort it and drop what repeats"
+    weights, blocks = len(config["grid"]["weights"]), len(block_patterns(config))
+    if weights**blocks > MOST_POINTS:
+        yield (
+            "grid.weights",
+            f"{weights} weights of each of {blocks} blocks are more than {MOST_POINTS:,} points; "
+            "use fewer of one or the other",
+        )
+    cells = sum(math.comb(weights, size) for size in range(1, blocks + 1)) + len(config["grid"]["diagonal"])
+    batch = config["run"]["sampling_batch"] or LARGEST
+    shards = min(config["run"]["shards"], math.ceil(config["search"]["images"] / batch))
+    if config["replicas"] * len(snapshots) * cells * shards > MOST_JOBS:
+        yield (
+            "replicas",
+            f"{config['replicas']} × {len(snapshots)} snapshots × {cells} cells × {shards} shards are more than "
+            f"{MOST_JOBS:,} jobs of the search; use fewer of one or the other",
+        )
     for key in ("base.training", "finetune"):
         training = base["training"] if key == "base.training" else config[key]
         if not training:
@@ -254,6 +267,7 @@ def _one_line(fault: ValidationError, source: str = "config") -> str:
         "minItems": lambda: f"must hold at least {allowed} value{'s' * (allowed != 1)}",
         "maxItems": lambda: f"must hold at most {allowed} value{'s' * (allowed != 1)}",
         "minLength": lambda: "must not be empty",
+        "maxLength": lambda: f"must not be longer than {allowed} characters",
         "pattern": lambda: f"must match the regular expression {allowed}",
         "uniqueItems": lambda: "must not repeat a value",
     }
@@ -266,7 +280,8 @@ def _one_line(fault: ValidationError, source: str = "config") -> str:
     if fault.validator == "required":
         missing = next(name for name in allowed if name not in value)
         return f"{source}: {'.'.join([key, missing]).lstrip('.')}: missing; config.yaml shows what belongs there"
-    return f"{': '.join(filter(None, [source, key]))}: {shown(value)} {rule[fault.validator]()}"
+    given = "null" if value is None else shown(value)
+    return f"{': '.join(filter(None, [source, key]))}: {given} {rule[fault.validator]()}"
 
 
 def _type_names(types: str | list[str]) -> str:
@@ -289,5 +304,5 @@ def _exponent_hint(value: Any) -> str:
         number = math.nan
     if not math.isfinite(number):
         return ""
-    text = repr(number)
+    text = repr(int(number) if number.is_integer() and abs(number) < 1e15 else number)
     return f"; write {text if '.' in text else text.replace('e', '.0e')}"
