@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--weights",
         required=True,
         metavar="W",
-        help="one w for all blocks, or one a block: enc=1.25,mid=1.0,dec=0.75",
+        help="one w for all blocks, or one per block: enc=1.25,mid=1.0,dec=0.75",
     )
     add_blocks(parser)
     parser.add_argument(
