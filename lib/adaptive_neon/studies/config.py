@@ -13,6 +13,7 @@ from adaptive_neon.errors import InputError, shown
 from adaptive_neon.families import NAMES, name_of, settings_of
 from adaptive_neon.families.batches import LARGEST
 from adaptive_neon.merging.blocks import assign_blocks
+from adaptive_neon.search.settings import combinations
 
 MOST_POINTS = 10_000  # of a grid: more would take hours to plan, and years to run
 MOST_JOBS = 10_000  # of a study's search: planning them takes Snakemake a minute
@@ -60,6 +61,14 @@ def complete_schema(schema: Mapping, architecture: Mapping | None, imported: boo
         "properties": {"family": {"enum": list(NAMES)}, **own["properties"]},
     }
     sections["sampler"] = {"type": "object", "additionalProperties": False, **family.SCHEMA["sampler"]}
+    sections["grid"]["properties"]["sampler"] = {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {
+            key: {"type": "array", "minItems": 1, "uniqueItems": True, "items": value}
+            for key, value in family.SCHEMA["sampler"]["properties"].items()
+        },
+    }
     sections["blocks"]["else"] = {"enum": list(family.block_presets(architecture))}
     parts = [complete["$defs"]["training"], family.SCHEMA["training"]]
     for section in (sections["base"]["properties"]["training"], sections["finetune"]):
@@ -150,7 +159,12 @@ def _contradictions(config: Mapping) -> Iterator[tuple[str, str]]:
             "base.checkpoint",
             f"θ_r comes from base.checkpoint or from base.training, but {found}; set one to null",
         )
-    files = {"data": ("source",), "base": ("checkpoint",), "features": ("weights", "reference")}
+    codec = (base["architecture"] or {}).get("codec")
+    if codec and base["checkpoint"] and not base["codec"]:
+        yield "base.codec", "null, but the images of base.checkpoint pass a codec; give its file"
+    if base["codec"] and base["training"] and not codec:
+        yield "base.codec", f"{base['codec']!r}, but base.architecture has no codec; set it to null"
+    files = {"data": ("source",), "base": ("checkpoint", "codec"), "features": ("weights", "reference")}
     for key, path in ((f"{section}.{key}", config[section][key]) for section in files for key in files[section]):
         if path and set(path) & {"{", "}"}:
             yield key, f"{path!r} has braces, which Snakemake takes for wildcards; rename the file"
@@ -158,7 +172,14 @@ def _contradictions(config: Mapping) -> Iterator[tuple[str, str]]:
             yield key, f"{path!r} is no file's path; give one"
     if base["training"] and base["architecture"] is None:
         yield "base.architecture", "null, but base.training needs it; give the network's architecture"
-    yield from settings_of(base["architecture"]).contradictions(config)
+    axes = config["grid"].get("sampler", {})
+    count = math.prod(map(len, axes.values()))
+    if count > MOST_POINTS:
+        yield "grid.sampler", f"{count} combinations; use at most {MOST_POINTS}"
+    for settings in combinations(axes):
+        sampler = config["sampler"] | settings
+        for key, message in settings_of(base["architecture"]).contradictions({**config, "sampler": sampler}):
+            yield ("grid." if key.rpartition(".")[2] in settings else "") + key, message
     names = [block["name"] for block in config["blocks"]] if isinstance(config["blocks"], list) else []
     if len(set(names)) < len(names):
         yield "blocks", f"the names {shown(names)} repeat; give each block its own"
@@ -166,13 +187,15 @@ def _contradictions(config: Mapping) -> Iterator[tuple[str, str]]:
     if sorted(set(snapshots)) != snapshots:
         yield "finetune.snapshots_kimg", f"{shown(snapshots)} is not rising; sort it and drop what repeats"
     weights, blocks = len(config["grid"]["weights"]), len(block_patterns(config))
-    if weights**blocks > MOST_POINTS:
+    if count * weights**blocks > MOST_POINTS:
+        settings = f", with {count} combinations of sampler settings," if count > 1 else ""
         yield (
             "grid.weights",
-            f"{weights} weights of each of {blocks} blocks are more than {MOST_POINTS:,} points; "
+            f"{weights} weights of each of {blocks} blocks{settings} are more than {MOST_POINTS:,} points; "
             "use fewer of one or the other",
         )
     cells = sum(math.comb(weights, size) for size in range(1, blocks + 1)) + len(config["grid"]["diagonal"])
+    cells *= count
     batch = config["run"]["sampling_batch"] or LARGEST
     shards = min(config["run"]["shards"], math.ceil(config["search"]["images"] / batch))
     if config["replicas"] * len(snapshots) * cells * shards > MOST_JOBS:
