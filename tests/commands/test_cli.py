@@ -179,6 +179,31 @@ def test_sample(models, make_network, output):
     np.testing.assert_array_equal(labels, classes)
 
 
+def test_a_killed_sample_continues(models, monkeypatch):
+    """With the same images as in one go, and with no memory of one that asked for others."""
+    from adaptive_neon.families.edm import family
+
+    command = ["sample", "A.pkl", "--seeds", "0-6", "--sampler", "steps=2", "--batch", "2", "-o", "new/images.npz"]
+    draw, calls = family.draw, []
+
+    def dying(network, seeds, *rest, **more):
+        calls.append(list(seeds))
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return draw(network, seeds, *rest, **more)
+
+    monkeypatch.setattr(family, "draw", dying)
+    with pytest.raises(KeyboardInterrupt):
+        main(command)
+    main(command)
+    assert calls == [[0, 1], [2, 3], [4, 5], [4, 5], [6]]
+    assert os.listdir("new") == ["images.npz"]
+    whole = [*command[:-1], "whole.npz"]
+    main(whole)
+    for found, expected in zip(read_dataset("new/images.npz"), read_dataset("whole.npz"), strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
 def test_sample_draws_one_class(models, make_network):
     main(["sample", "A.pkl", "--seeds", "7-9", "--class", "4", "--sampler", "steps=3", "-o", "images.npz"])
     images, labels = read_dataset("images.npz")

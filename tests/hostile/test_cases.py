@@ -295,7 +295,7 @@ def test_a_reference_is_refused_before_its_work(good, line_of, output, monkeypat
 
 @pytest.mark.parametrize("output", ["A.pkl", "folder.zip", "x.npy", "x.tar.gz", "pngs", "A.pkl/new"])
 def test_samples_are_refused_before_their_work(good, line_of, output, monkeypatch):
-    monkeypatch.setattr("adaptive_neon.families.sampling.sample_models", None)
+    monkeypatch.setattr("adaptive_neon.families.edm.family.draw", None)  # what would be the work
     Path("folder.zip").mkdir(exist_ok=True)
     before = sorted(os.listdir())
     assert output.partition("/")[0] in line_of(["sample", "B.safetensors", "-o", output, "--seeds", "1"])
@@ -312,7 +312,7 @@ def test_samples_are_refused_before_their_work(good, line_of, output, monkeypatc
 )
 def test_a_folder_that_nobody_can_write(good, line_of, command, monkeypatch):
     """Root included, who has all rights there."""
-    monkeypatch.setattr("adaptive_neon.families.sampling.sample_models", None)
+    monkeypatch.setattr("adaptive_neon.families.edm.family.draw", None)  # what would be the work
     assert "the folder /proc cannot be written" in line_of(command)
 
 
