@@ -141,7 +141,8 @@ def test_images(good, line_of, name):
 
 def test_one_image_named_like_a_batch_is_no_cifar10(good, line_of):
     pngs("one", gen_batch_0=(Path("pngs/00.png")).read_bytes())
-    assert "one image; a covariance takes at least 2" in line_of(["fid", "one", "statistics.npz"])
+    assert "one: one image; a covariance takes at least 2" in line_of(["fid", "one", "statistics.npz"])
+    assert "one: one image; a covariance takes at least 2" in line_of(["fid", "images.npz", "one"])
 
 
 STATISTICS = {
