@@ -170,7 +170,7 @@ def test_inspect_one(models, capsys):
 # sample
 
 
-@pytest.mark.parametrize("output", ["images", "images.zip", "images.npz"])
+@pytest.mark.parametrize("output", ["images", "images.of.A/", "images.zip", "images.npz"])
 def test_sample(models, make_network, output):
     main(["sample", "A.pkl", "--seeds", "7,100-102", "--sampler", "steps=3", "--batch", "3", "-o", output])
     expected, classes = draw(make_network(0).eval(), [7, 100, 101, 102], SAMPLER)

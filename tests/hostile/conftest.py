@@ -76,7 +76,8 @@ def good(folder):
     torch.save(network.state_dict(), "model.pth")
     RollingCheckpoint("rolling.npz", "fits", 0).save_if_due(lambda: list(network.parameters()))
     Path("config.yaml").write_bytes((Path(__file__).parents[2] / "config.yaml").read_bytes())
-    write_checkpoint("B.safetensors", arrays(network), architecture, sampler='{"steps": 2}')
+    sampler = '{"steps": 2, "sigma_min": 0.002, "sigma_max": 80, "rho": 7}'
+    write_checkpoint("B.safetensors", arrays(network), architecture, sampler=sampler)
     with tarfile.open("cifar.tar.gz", "w:gz") as archive:
         for name in ("test_batch", *(f"data_batch_{i}" for i in range(1, 6))):
             batch = b"\x80\x02}(U\x06labels](" + b"K\x01" * 20 + b"eU\x04dataT"

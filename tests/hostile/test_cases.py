@@ -294,7 +294,9 @@ def test_a_reference_is_refused_before_its_work(good, line_of, output, monkeypat
     assert sorted(os.listdir()) == before
 
 
-@pytest.mark.parametrize("output", ["A.pkl", "folder.zip", "x.npy", "x.tar.gz", "pngs", "A.pkl/new"])
+@pytest.mark.parametrize(
+    "output", ["A.pkl", "folder.zip", "new.zip/", "x.npy", "x.tar.gz", "pngs", "A.pkl/new", ".", "/"]
+)
 def test_samples_are_refused_before_their_work(good, line_of, output, monkeypatch):
     monkeypatch.setattr("adaptive_neon.families.edm.family.draw", None)  # what would be the work
     Path("folder.zip").mkdir(exist_ok=True)
@@ -350,6 +352,8 @@ def test_a_file_system_that_reports_no_free_space(tmp_path, monkeypatch):
         (["--seeds", "0-4294967295"], "more than 1,000,000 images"),
         (["--seeds", "1", "--sampler", "steps=1000000000000"], "steps"),
         (["--seeds", "1", "--sampler", "rho=nan"], "rho"),
+        (["--seeds", "1", "--sampler", "rho=1.0e-9"], "rho: 1e-09 must be at least 0.1"),
+        (["--seeds", "1", "--sampler", "sigma_max=1.0e+300"], "sigma_max: 1e+300 must be at most 1000000000.0"),
         (["--seeds", "1", "--sampler", "steps=2", "steps=3"], "give each setting once"),
         (["--seeds", "1", "--sampler", "steps=" + "9" * 5000], "steps"),
         (["--seeds", "1", "--sampler", "steps=" + "[" * 5000], "steps"),

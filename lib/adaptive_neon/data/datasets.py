@@ -111,7 +111,7 @@ def write_dataset(path: str | Path, images: np.ndarray, labels: np.ndarray | Non
         labels: [N], or None.
         names: of the PNG files, such as `000017.png`.
     """
-    path = Path(path)
+    given, path = str(path), Path(path)
     if path.suffix == ".npz":
         write_arrays(path, {"images": images} | ({} if labels is None else {"labels": labels}))
     elif path.suffix == ".zip":
@@ -119,7 +119,7 @@ def write_dataset(path: str | Path, images: np.ndarray, labels: np.ndarray | Non
             for name, content in _png_files(images, labels, names):
                 archive.writestr(zipfile.ZipInfo(name), content)
     else:
-        check_new(path)
+        check_new(given)
         temporary = path.with_name(f".{path.name}.{os.getpid()}")
         try:
             temporary.mkdir(parents=True)
@@ -139,7 +139,7 @@ def check_new(path: str) -> None:
     check_writable(path)
     file = Path(path)
     if file.suffix in (".npz", ".zip"):
-        if file.is_dir():
+        if file.is_dir() or path.endswith(os.sep):
             raise InputError(f"{path}: a folder; give the name of a file, or of a new folder")
     elif file.suffix and not path.endswith("/"):
         raise InputError(

@@ -84,7 +84,8 @@ def check_writable(path: str | Path) -> None:
         pass
     except (OSError, ValueError) as error:
         raise InputError(f"{str(path)!r}: cannot be written ({error}); give another name") from error
-    folder = next(folder for folder in path.absolute().parents if os.path.lexists(folder))
+    above = path.absolute().parents or [path]  # there is nothing above the root
+    folder = next(folder for folder in above if os.path.lexists(folder))
     if not folder.is_dir():
         raise InputError(f"{path}: {folder} is no folder; give another name")
     try:
