@@ -175,7 +175,7 @@ def test_statistics_by_address(good, line_of, monkeypatch, capsys):
 def model_with(path, tensor=None, metadata=None, **architecture):
     """B.safetensors with one tensor converted, or an architecture changed."""
     checkpoint = read_model("B.safetensors")
-    tensors = checkpoint.tensors | (
+    tensors = dict(checkpoint.tensors) | (
         {} if tensor is None else {name: tensor(a) for name, a in checkpoint.tensors.items()}
     )
     said = {"architecture": json.dumps(checkpoint.architecture | architecture)}
