@@ -426,7 +426,7 @@ def test_show_on_damaged_files(good, line_of, file, content):
             "a: &a [1, 2, 3, 4, 5, 6, 7, 8, 9]\n"
             + "".join(f"{chr(98 + i)}: &{chr(98 + i)} [{','.join(['*' + chr(97 + i)] * 9)}]\n" for i in range(9))
             + "grid: {weights: *j}\n",
-            "its aliases stand for more than",
+            "values, those behind an alias counted",
         ),
         ("replicas: 1000000\n", "more than 10,000 jobs"),
         ("replicas: 500\n", "500 × 2 snapshots × 12 cells × 1 shards are more than 10,000 jobs"),
@@ -447,7 +447,7 @@ def test_show_on_damaged_files(good, line_of, file, content):
         ("data: {source: /}\n", "'/' is no file's path"),
         ('data: {source: "a\\0b"}\n', "is no file's path"),
         ("data: {source: null}\n", "data.source: null must be a text"),
-        ("a: &a {b: *a}\n", "its aliases stand for more than"),
+        ("a: &a {b: *a}\n", "values, those behind an alias counted"),
         ("grid: " + "[" * 3000 + "]" * 3000 + "\n", "overlay.yaml"),
         ("experiment: !!python/object/apply:os.system [true]\n", "could not determine a constructor"),
         (f"replicas: {'9' * 5000}\n", "overlay.yaml"),

@@ -115,7 +115,9 @@ def read_yaml(path: Path) -> dict:
     if not isinstance(content, dict):
         raise InputError(f"{path}: holds no keys; give a configuration")
     if values > MOST_VALUES:
-        raise InputError(f"{path}: its aliases stand for more than {MOST_VALUES} values; write them out")
+        raise InputError(
+            f"{path}: holds more than {MOST_VALUES:,} values, those behind an alias counted each time; write fewer"
+        )
     return content
 
 
