@@ -2,6 +2,11 @@ import numpy as np
 import pytest
 import torch
 from adaptive_neon.evaluation.inception_score import inception_score
+from torchvision_shim import import_torchvision
+
+import_torchvision()  # which torch-fidelity needs
+
+from torch_fidelity.metric_isc import isc_features_to_metric  # noqa: E402
 
 
 def test_images_of_one_certain_class_each():
@@ -14,9 +19,6 @@ def test_images_that_tell_nothing():
 
 
 def test_equals_torch_fidelity():
-    import torchvision_shim  # noqa: F401
-    from torch_fidelity.metric_isc import isc_features_to_metric
-
     logits = 3 * np.random.default_rng(0).standard_normal((500, 40)).astype(np.float32)
     theirs = isc_features_to_metric(torch.from_numpy(logits), splits=10, shuffle=False)
     assert inception_score(logits) == pytest.approx(
