@@ -20,7 +20,7 @@ TABLE_HEADER = [
 
 
 def table_rows(summary: Mapping) -> list[list[str]]:
-    """Table 1 of the Adaptive Neon paper, with intervals: a row a snapshot, FIDs on held-out images."""
+    """Table 1 of the Adaptive Neon paper, with intervals: one row per snapshot, FIDs on held-out images."""
     rows = []
     for entry in summary["snapshots"]:
         row = [str(entry["kimg"])]
@@ -110,7 +110,7 @@ def table(name: str, summary: Mapping) -> tuple[list[str], list[list[str]]]:
     """Header and rows of the table `table1`, `metrics` (of the snapshot to speak of) or `replicas`."""
     return {
         "table1": lambda: (TABLE_HEADER, table_rows(summary)),
-        "metrics": lambda: (metrics_header(summary), metrics_rows(summary, headline(summary))),
+        "metrics": lambda: (metrics_header(summary), metrics_rows(summary, snapshot_shown(summary))),
         "replicas": lambda: (REPLICAS_HEADER, replicas_rows(summary)),
     }[name]()
 
@@ -128,6 +128,11 @@ def headline(summary: Mapping) -> Mapping | None:
     """
     finite = [entry for entry in summary["snapshots"] if entry["global"]["fid"] is not None]
     return min(finite, key=lambda entry: entry["global"]["fid"], default=None)
+
+
+def snapshot_shown(summary: Mapping) -> Mapping:
+    """The snapshot of the figures and the table of all metrics: `headline`, or the last one if all diverged."""
+    return headline(summary) or summary["snapshots"][-1]
 
 
 def answer(summary: Mapping) -> list[str]:
@@ -168,7 +173,7 @@ def answer(summary: Mapping) -> list[str]:
 
 
 def plain_fid(summary: Mapping, kimg: int, role: str) -> float:
-    """The FID as everybody computes it, the mean over the replicas that have one."""
+    """The FID as usually computed, without correction; the mean over the replicas that have one."""
     replicas = summary.get("replicas", [summary])
     entries = [
         replica["base"] if role == "base" else next(e for e in replica["snapshots"] if e["kimg"] == kimg)[role]
