@@ -104,7 +104,7 @@ def read_model(path: str | Path) -> Checkpoint:
 
 
 def require_finite(path: str | Path, tensors: Mapping[str, np.ndarray], weights: Iterable[str]) -> None:
-    """Raise an InputError that names the first of the weights that is not of numbers that float32 holds."""
+    """Raise an InputError that names the first of the weights that is not of floats, finite as float32."""
     for name in weights:
         array = tensors[name]
         if array.dtype.kind != "f":

@@ -16,8 +16,8 @@ from adaptive_neon.merging.blocks import assign_blocks
 from adaptive_neon.search.settings import combinations
 
 MOST_POINTS = 10_000  # of a grid: more would take hours to plan, and years to run
-MOST_JOBS = 10_000  # of a study's search: planning them takes Snakemake a minute
 FOLDERS = {"toy": "the 2-D Gaussian studies", "compare": "several studies on one page"}  # of results
+MOST_JOBS = 10_000  # of a study's search: planning them takes Snakemake a minute
 HIGHEST_SEED = 2**32 - 1  # torch's generator on a CPU takes 32 bits of a seed
 
 # JSON calls 2.0 an integer and lets infinities pass; a number of images is neither.

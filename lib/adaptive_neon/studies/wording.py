@@ -53,20 +53,28 @@ ROLE_NAMES = {
 }
 
 
+def metrics_header(summary: Mapping) -> list[str]:
+    """The metrics of the study: the Inception score only where its classifier is known."""
+    return [*METRICS_HEADER, *(["Inception score (± over parts)"] if "inception_score" in summary["base"] else [])]
+
+
 def metrics_rows(summary: Mapping, entry: Mapping) -> list[list[str]]:
     """All metrics of the four models of one snapshot on held-out images, with 95 % intervals."""
     rows = []
     for role, name in ROLE_NAMES.items():
         model = summary["base"] if role == "base" else entry[role]
         if model["fid"] is None:
-            rows.append([name] + ["diverged"] * (len(METRICS_HEADER) - 1))
+            rows.append([name] + ["diverged"] * (len(metrics_header(summary)) - 1))
             continue
         shares = [
             f"{model[share]:.3f} {_ends(model[f'{share}_interval'])}"
             for share in ("precision", "recall", "density", "coverage")
         ]
         kid = f"{model['kid']:.3g} ± {model['kid_deviation']:.2g}"
-        rows.append([name, _number(model["fid"]), estimate_text(model, "fid_interval"), kid, *shares])
+        row = [name, _number(model["fid"]), estimate_text(model, "fid_interval"), kid, *shares]
+        if "inception_score" in model:
+            row.append(f"{model['inception_score']:.2f} ± {model['inception_score_deviation']:.2f}")
+        rows.append(row)
     return rows
 
 
@@ -102,7 +110,7 @@ def table(name: str, summary: Mapping) -> tuple[list[str], list[list[str]]]:
     """Header and rows of the table `table1`, `metrics` (of the snapshot to speak of) or `replicas`."""
     return {
         "table1": lambda: (TABLE_HEADER, table_rows(summary)),
-        "metrics": lambda: (METRICS_HEADER, metrics_rows(summary, snapshot_shown(summary))),
+        "metrics": lambda: (metrics_header(summary), metrics_rows(summary, snapshot_shown(summary))),
         "replicas": lambda: (REPLICAS_HEADER, replicas_rows(summary)),
     }[name]()
 
