@@ -19,6 +19,7 @@ EXPERIMENTS = {  # some jobs of each
     "digits-null": {("base",), ("extractor",), ("randomise", "4", "12")},
     "digits-one-block": {("base",), ("extractor",), ("finetune", "0", "25")},
     "digits-replicas": {("base",), ("extractor",), ("finetune", "4", "12")},
+    "families": {("base",), ("extractor",), ("finetune", "2", "25")},
 }
 # Every client is sent to a port where nobody listens.
 OFFLINE = {
