@@ -32,10 +32,7 @@ def load(checkpoint: Checkpoint, training: Mapping | None = None) -> nn.Module:
             network = build(checkpoint.architecture, training)
     except InputError as error:
         raise InputError(f"{source}: {error}") from error
-    state = {
-        name: torch.from_numpy(np.asarray(array)).to(torch.float32, copy=True)
-        for name, array in checkpoint.tensors.items()
-    }
+    state = {name: _tensor(array) for name, array in checkpoint.tensors.items()}
     shapes, expected = ({name: tuple(t.shape) for name, t in s.items()} for s in (state, network.state_dict()))
     differing = [name for name in expected | shapes if expected.get(name) != shapes.get(name)]
     if differing:
@@ -47,6 +44,12 @@ def load(checkpoint: Checkpoint, training: Mapping | None = None) -> nn.Module:
         )
     network.load_state_dict(state, assign=True)
     return network.eval().requires_grad_(False)
+
+
+def _tensor(array: np.ndarray) -> torch.Tensor:
+    """A copy; floating-point numbers as float32, whole numbers (of a buffer) as they are."""
+    tensor = torch.from_numpy(np.asarray(array))
+    return tensor.to(torch.float32 if tensor.is_floating_point() else tensor.dtype, copy=True)
 
 
 def arrays(network: nn.Module) -> dict[str, np.ndarray]:

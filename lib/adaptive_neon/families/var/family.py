@@ -1,7 +1,6 @@
 """VAR as a family: its transformer, tokenizers, loss and sampler behind `families.protocol`."""
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 
 import numpy as np
 import torch
@@ -103,8 +102,8 @@ def draw(
 ) -> tuple[Tensor, Tensor]:
     """Images whose tokens are drawn scale by scale.
 
-    A token is a discrete choice, so rounding, which differs between devices, precisions and batches, can change one
-    now and then, and with it the image.
+    A token is a discrete choice: rounding, which differs between devices, precisions and batches, can change one,
+    and with it the image.
     """
     device = network.pos_start.device
     keys, labels = seeded_keys(seeds, network.label_dim, classes)
@@ -140,6 +139,8 @@ def drawing_flop(architecture: Mapping, sampler: Mapping) -> float:
     """Of an image. Guidance evaluates the transformer twice."""
     with torch.device("meta"), torch.inference_mode(), FlopCounterMode(display=False) as counter:
         network, codec = build(architecture).eval(), build_codec(architecture)
-        none = partial(lambda stage, codes: torch.ones(codes.shape))
-        codec.decode(sample_features(network, codec.quantize, torch.zeros(1, dtype=torch.int64), none, **sampler))
+        classes = torch.zeros(1, dtype=torch.int64)
+        codec.decode(
+            sample_features(network, codec.quantize, classes, lambda _, codes: torch.ones(codes.shape), **sampler)
+        )
     return counter.get_total_flops()

@@ -1,4 +1,4 @@
-"""The transformer of VAR (Tian et al. 2024, arXiv 2404.02905), with the parameter names of its published checkpoints."""
+"""The transformer of VAR (Tian et al. 2024, arXiv 2404.02905), with its published parameter names."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -28,8 +28,8 @@ class VAR(nn.Module):
         embed_dim: width of a token, a multiple of `num_heads`.
         num_heads: of the attention.
         mlp_ratio: width of the hidden layer of the MLP, in units of `embed_dim`.
-        shared_aln: one modulation layer for all blocks, each adding a table of its own, in place of a layer a block.
-        drop_path: share of the images that skip the last block in training; it rises linearly from none at the first.
+        shared_aln: one modulation layer for all blocks, each adding a table, in place of a layer a block.
+        drop_path: share of the images that skip the last block in training, rising linearly from 0 at the first.
     """
 
     def __init__(
@@ -114,7 +114,8 @@ class VAR(nn.Module):
             float32 [N, L, V].
         """
         condition = self.class_emb(classes)
-        x = torch.cat([condition[:, None] + self.pos_start, self.word_embed(inputs)], 1) + self.positions()
+        places = torch.cat([self.places(stage) for stage in range(len(self.patch_nums))], 1)
+        x = torch.cat([condition[:, None] + self.pos_start, self.word_embed(inputs)], 1) + places
         return self._transform(x, condition, dtype, self.attn_bias_for_masking)
 
     def stage_logits(
@@ -132,17 +133,16 @@ class VAR(nn.Module):
             float32 [M, p², V].
         """
         condition = self.class_emb(classes)
-        start = sum(side**2 for side in self.patch_nums[:stage])
-        positions = self.positions(start, start + self.patch_nums[stage] ** 2)
         if inputs is None:
-            x = condition[:, None] + self.pos_start + positions
+            x = condition[:, None] + self.pos_start + self.places(stage)
         else:
-            x = (self.word_embed(inputs) + positions).repeat(len(classes) // len(inputs), 1, 1)
+            x = (self.word_embed(inputs) + self.places(stage)).repeat(len(classes) // len(inputs), 1, 1)
         return self._transform(x, condition, dtype, caches=caches)
 
-    def positions(self, start: int = 0, stop: int | None = None) -> Tensor:
-        """What tells tokens `start` … `stop` their scale and their place, [1, l, embed_dim]."""
-        return self.lvl_embed(self.lvl_1L[:, start:stop]) + self.pos_1LC[:, start:stop]
+    def places(self, stage: int) -> Tensor:
+        """What tells the tokens of a scale the scale and their place, [1, p², embed_dim]."""
+        start = sum(side**2 for side in self.patch_nums[:stage])
+        return self.lvl_embed.weight[stage] + self.pos_1LC[:, start : start + self.patch_nums[stage] ** 2]
 
     def _transform(
         self,
@@ -208,7 +208,7 @@ class Block(nn.Module):
         return x + self._dropped(gate_ffn * self.ffn["fc2"](hidden))
 
     def _dropped(self, change: Tensor) -> Tensor:
-        """Stochastic depth (Huang et al. 2016, arXiv 1603.09382): an image keeps the whole change or nothing of it."""
+        """Stochastic depth (Huang et al. 2016, arXiv 1603.09382): an image keeps all of the change or nothing."""
         if not self.training or not self.drop_path:
             return change
         keep = 1 - self.drop_path
@@ -216,7 +216,7 @@ class Block(nn.Module):
 
 
 class Attention(nn.Module):
-    """Attention between directions: queries and keys have length 1, a learned scale a head takes the place of 1/√d."""
+    """Attention whose queries and keys have length 1; a learned scale a head takes the place of 1/√d."""
 
     def __init__(self, width: int, num_heads: int):
         super().__init__()

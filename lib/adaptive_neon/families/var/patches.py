@@ -1,4 +1,4 @@
-"""A tokenizer without a network for small images: patches of pixels, and a codebook that k-means finds in seconds."""
+"""A tokenizer without a network for small images: patches of pixels, and a codebook found by k-means."""
 
 from collections.abc import Sequence
 
@@ -43,8 +43,8 @@ class Patches(nn.Module):
     def fit(self, images: Tensor, seed: int) -> None:
         """Find the codebook: k-means on the residuals of all scales together.
 
-        Residuals depend on the tokens of the scales before, so it takes rounds; the first has no codebook yet, and
-        takes the residuals at a scale as they are for its tokens. On one thread, so that sums round alike each time.
+        Residuals depend on the tokens of the scales before, so it takes rounds. The first has no codebook yet, and
+        what is left at a scale stands for its tokens. On one thread, so that sums round alike each time.
         """
         f = self.encode(images)
         for round_ in range(ROUNDS):

@@ -10,7 +10,7 @@ TICKS = torch.linspace(1 / 12, 11 / 12, 4).tolist()  # of the depth of the pyram
 
 
 class Quantizer(nn.Module):
-    """A feature map f [N, C, P, P] as a sum of token maps of sides p_1 < … < p_S = P, each looked up in one codebook.
+    """A feature map f [N, C, P, P] as a sum of token maps of sides p_1 < … < p_S = P, all of one codebook.
 
     Args:
         patch_nums: p_1 … p_S.
@@ -31,8 +31,8 @@ class Quantizer(nn.Module):
         """The tokens of all scales, and what predicts them.
 
         Returns:
-            tokens int64 [N, L], L = Σ p²; and f̂, the sum so far, resampled to each next scale [N, L − p_1², C]: the
-            input of the transformer with teacher forcing.
+            tokens int64 [N, L], L = Σ p²; and f̂, the sum so far, resampled to each next scale, [N, L − p_1², C],
+            which is the transformer's input with teacher forcing.
         """
         f_hat = torch.zeros_like(f)
         tokens, inputs = [], []
@@ -61,7 +61,7 @@ class Quantizer(nn.Module):
         return f_hat + self.at_full_size(stage, self.embedding(tokens))
 
     def at_full_size(self, stage: int, vectors: Tensor) -> Tensor:
-        """What the vectors of a scale [N, p², C] add to f̂ [N, C, P, P]: enlarged by bicubic interpolation, then φ."""
+        """What the vectors of a scale [N, p², C] add to f̂ [N, C, P, P]: bicubic interpolation, then φ."""
         side = self.patch_nums[stage]
         h = vectors.transpose(1, 2).unflatten(2, (side, side))
         if stage < len(self.patch_nums) - 1:

@@ -1,8 +1,8 @@
-"""Drawing tokens scale by scale (Tian et al. 2024, arXiv 2404.02905): guidance, top-k, top-p, and the random numbers.
+"""Drawing tokens scale by scale (Tian et al. 2024, arXiv 2404.02905): guidance, top-k, top-p, and random numbers.
 
-A token is drawn as argmax p/E over independent exponential E, one for each code (the Gumbel-max trick, as in torch's
-own multinomial). Where two models give a code similar probabilities, equal E make them choose alike, so the metrics of
-models on equal seeds differ by little chance.
+A token is drawn as argmax p/E over independent exponential E, one for each code (the Gumbel-max trick, as in
+torch's own multinomial). Two models whose probabilities are similar mostly choose alike from equal E, so that a
+comparison of models on equal seeds has little noise.
 """
 
 from collections.abc import Callable, Sequence
@@ -33,7 +33,7 @@ def sample_features(
     Args:
         classes: int64 [N], on the network's device.
         race: gives the exponential random numbers.
-        guidance: scale of classifier-free guidance at the last scale. It rises linearly from 1, none, at the first:
+        guidance: scale of classifier-free guidance at the last scale, rising linearly from 1, none, at the first:
             logits = cond + (guidance − 1)·s/(S − 1)·(cond − uncond). VAR's own `cfg` is guidance − 1.
         top_k: draw from the most likely codes, 0 from all.
         top_p: of these, from as few as have this share of the probability together.
@@ -66,8 +66,8 @@ def choose(logits: Tensor, top_k: int, top_p: float, race: Callable[[Tensor], Te
     """One code a token: logits [N, l, V] → int64 [N, l].
 
     Args:
-        top_k, top_p: as in `sample_features`. Codes from the least likely on are left out while their probabilities
-            add up to no more than 1 − top_p; the likeliest always stays.
+        top_k, top_p: as in `sample_features`. Codes from the least likely on are left out as long as their
+            probabilities add up to no more than 1 − top_p; the likeliest always stays.
         race: codes int64 [N, l, k] → exponential random numbers of that shape.
     """
     logits, codes = logits.topk(min(top_k, logits.shape[-1]) or logits.shape[-1], dim=-1)

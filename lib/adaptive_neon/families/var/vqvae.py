@@ -1,4 +1,4 @@
-"""The convolutional tokenizer of VAR, a VQGAN with multi-scale quantisation, with the published parameter names."""
+"""The convolutional tokenizer of VAR, a VQGAN with multi-scale quantisation, with its published names."""
 
 from collections.abc import Callable, Sequence
 
