@@ -55,9 +55,9 @@ def architecture(request):
 
 @pytest.fixture
 def upstream(monkeypatch, architecture):
-    """Tiny models of FoundationVision/VAR with random weights, tokenizer and transformer (no drop-path, no dropout).
+    """Tiny models of FoundationVision/VAR with random weights: (tokenizer, transformer), nothing dropped.
 
-    Its `build_vae_var` is not called: it would switch off the initialisation of torch's layers for the whole process.
+    Its `build_vae_var` is not called: it switches off the initialisation of torch's layers for the whole process.
     """
     if "VAR_REPO" not in os.environ:
         pytest.skip("VAR_REPO is not set to a checkout of FoundationVision/VAR")

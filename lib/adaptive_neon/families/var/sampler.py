@@ -39,7 +39,7 @@ def sample_features(
         top_p: of these, from as few as have this share of the probability together.
 
     Returns:
-        float32 [N, C, P, P].
+        float32 [N, C, P, P]; NaN for an image any of whose logits is not finite.
     """
     stages = len(network.patch_nums)
     guided = guidance != 1
@@ -49,6 +49,7 @@ def sample_features(
     caches = [Cache(network.pos_1LC.shape[1]) for _ in network.blocks]
     side, width = network.patch_nums[-1], quantizer.embedding.weight.shape[1]
     f_hat = torch.zeros(count, width, side, side, device=classes.device)
+    finite = torch.ones(count, dtype=torch.bool, device=classes.device)
     inputs = None
     for stage in range(stages):
         logits = network.stage_logits(stage, classes, inputs, caches, dtype)
@@ -56,10 +57,11 @@ def sample_features(
             t = (guidance - 1) * stage / (stages - 1)
             logits, uncond = logits.chunk(2)
             logits = (1 + t) * logits - t * uncond
+        finite &= logits.isfinite().all(2).all(1)
         tokens = choose(logits, top_k, top_p, lambda codes, stage=stage: race(stage, codes))
         f_hat = quantizer.add(stage, f_hat, tokens)
         inputs = quantizer.next_input(stage, f_hat)
-    return f_hat
+    return f_hat.where(finite[:, None, None, None], torch.nan)
 
 
 def choose(logits: Tensor, top_k: int, top_p: float, race: Callable[[Tensor], Tensor]) -> Tensor:
