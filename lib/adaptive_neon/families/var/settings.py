@@ -119,11 +119,6 @@ def is_weight(name: str) -> bool:
     return not name.endswith(BUFFERS)
 
 
-def codec(architecture: Mapping) -> Mapping | None:
-    """The architecture of the tokenizer."""
-    return architecture["codec"]
-
-
 def codec_stride(codec: Mapping) -> int:
     """Pixels a token of the last scale."""
     return STRIDE if codec["model_type"] == "VQVAE" else codec["patch_size"]
