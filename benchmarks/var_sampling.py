@@ -2,8 +2,8 @@
 
     VAR_REPO=<checkout of FoundationVision/VAR> python benchmarks/var_sampling.py [--device cuda] [--blocks 2]
 
-Two models: a tiny one whose time is overhead, and blocks of the published width and pyramid (d16 for 256 pixels), few
-of them for a CPU. Both draw tokens and decode nothing: the decoder is the same for both.
+Two models: a tiny one whose time is overhead, and blocks of the published width and pyramid (d16 for 256 pixels),
+few of them for a CPU. Both draw tokens and decode nothing: the decoder is the same for both.
 """
 
 import argparse
