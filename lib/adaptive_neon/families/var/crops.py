@@ -23,12 +23,14 @@ def enlarge_and_crop(images: Tensor, ratio: float) -> Tensor:
     enlarged = round(ratio * size)
     if enlarged == size:
         return x
-    places = torch.randint(enlarged - size + 1, (2, len(x), 1))
-    rows, columns = lanczos(size, enlarged)[places + torch.arange(size)].to(x.device)[:, :, None]
-    for matrix, along in ((columns, "columns"), (rows, "rows")):  # rounded after each, as Pillow does
-        x = x @ matrix.mT if along == "columns" else matrix @ x
-        x = (x + 0.5).floor().clamp(0, 255)
-    return x
+    places = torch.randint(enlarged - size + 1, (2, len(x), 1)) + torch.arange(size)
+    rows, columns = lanczos(size, enlarged).to(x.device)[places.to(x.device)][:, :, None]
+    return _rounded(rows @ _rounded(x @ columns.mT))
+
+
+def _rounded(x: Tensor) -> Tensor:
+    """To grey levels, as Pillow does after each direction."""
+    return (x + 0.5).floor().clamp(0, 255)
 
 
 @cache

@@ -88,7 +88,7 @@ def loss(
     dropped = torch.rand(len(images), device=images.device) < training["label_dropout"]
     classes = none if labels is None else torch.where(dropped, none, labels)
     logits = network(classes, inputs, dtype)
-    return F.cross_entropy(logits.transpose(1, 2), tokens, reduction="none").mean(1)
+    return F.cross_entropy(logits.flatten(0, 1), tokens.flatten(), reduction="none").view(tokens.shape).mean(1)
 
 
 def draw(

@@ -5,8 +5,6 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 import torch.nn.functional as F
-from sklearn.cluster import KMeans
-from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 
 from adaptive_neon.families.var.quantizer import Quantizer
@@ -46,6 +44,9 @@ class Patches(nn.Module):
         Residuals depend on the tokens of the scales before, so it takes rounds. The first has no codebook yet, and
         what is left at a scale stands for its tokens. On one thread, so that sums round alike each time.
         """
+        from sklearn.cluster import KMeans  # half a second, which drawing need not take
+        from threadpoolctl import threadpool_limits
+
         f = self.encode(images)
         for round_ in range(ROUNDS):
             vectors = self._residuals(f, quantised=round_ > 0).double().numpy()

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-TICKS = torch.linspace(1 / 12, 11 / 12, 4).tolist()  # of the depth of the pyramid, where each φ stands
+TICKS = np.linspace(1 / 12, 11 / 12, 4).tolist()  # of the depth of the pyramid, where each φ stands
 
 
 class Quantizer(nn.Module):

@@ -6,6 +6,7 @@ comparison of models on equal seeds has little noise.
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -58,7 +59,7 @@ def sample_features(
             logits, uncond = logits.chunk(2)
             logits = (1 + t) * logits - t * uncond
         finite &= logits.isfinite().all(2).all(1)
-        tokens = choose(logits, top_k, top_p, lambda codes, stage=stage: race(stage, codes))
+        tokens = choose(logits, top_k, top_p, partial(race, stage))
         f_hat = quantizer.add(stage, f_hat, tokens)
         inputs = quantizer.next_input(stage, f_hat)
     return f_hat.where(finite[:, None, None, None], torch.nan)
