@@ -189,7 +189,7 @@ def test_an_overlay_of_this_family(experiment, digits):
 def test_contradictions(experiment, root, refuses, section, key, value, words):
     config = experiment()
     base = config["base"]
-    sections = {"codec": base["architecture"]["codec"], "sampler": config["sampler"]} | base
+    sections = base | {"codec": base["architecture"]["codec"], "sampler": config["sampler"]}
     sections[section][key] = value
     with refuses(words):
         check_config(config, yaml.safe_load((root / "schemas/config.schema.yaml").read_text()))

@@ -84,15 +84,12 @@ def contradictions(config: Mapping) -> Iterator[tuple[str, str]]:
     patch_nums = architecture.get("patch_nums", [])
     if patch_nums != sorted(patch_nums):
         yield "base.architecture.patch_nums", f"{patch_nums} do not rise; sort them"
-    if not training or training["label_dropout"]:
-        return
-    for key, section in (("sampler", config["sampler"]), ("grid.sampler", config["grid"].get("sampler", {}))):
-        values = section.get("guidance", 1)
-        if any(value != 1 for value in (values if isinstance(values, list) else [values])):
-            yield (
-                f"{key}.guidance",
-                f"{values} needs base.training.label_dropout above 0, to learn images without a class",
-            )
+    guidance = config["sampler"]["guidance"]
+    if training and not training["label_dropout"] and guidance != 1:
+        yield (
+            "sampler.guidance",
+            f"{guidance} needs base.training.label_dropout above 0, to learn images without a class",
+        )
 
 
 def block_presets(architecture: Mapping | None) -> dict[str, dict[str, str]]:
