@@ -114,7 +114,7 @@ rule model:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=2000,
+        mem_mb=RUN["memory_mb"],
         runtime=10,
     params:
         snapshots=STUDY.snapshots,
