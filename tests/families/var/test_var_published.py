@@ -60,6 +60,7 @@ def test_refuses_other_files(network, refuses, tmp_path):
 def test_presets_of_names():
     settings = settings_of({"family": "var"})
     assert settings.published_architecture("https://example.org/var_d30.pth") == preset(30)
+    assert settings.published_architecture("Neon_VARd16_imagenet256.pth") == preset(16)
     d36 = settings.published_architecture("var_d36.pth")
     assert (d36["img_resolution"], d36["shared_aln"], sum(side**2 for side in d36["patch_nums"])) == (
         512,

@@ -9,9 +9,12 @@ import numpy as np
 from adaptive_neon.families.pickles import RefusedError
 from adaptive_neon.families.torch_files import plain_state_dict
 
-STRIDE = 16  # pixels a token of the convolutional tokenizer, at its last scale
+STRIDE = (
+    16  # pixels a token of the convolutional tokenizer, at its last scale; it halves the resolution four times
+)
 CODEC = {"model_type": "VQVAE", "vocab_size": 4096, "z_channels": 32, "ch": 160}
 PATCH_NUMS = {256: [1, 2, 3, 4, 5, 6, 8, 10, 13, 16], 512: [1, 2, 3, 4, 6, 9, 13, 18, 24, 32]}
+DEPTHS = (16, 20, 24, 30, 36)
 
 
 def preset(depth: int) -> dict:
@@ -44,7 +47,8 @@ def from_published(content: object, size: int) -> tuple[dict[str, np.ndarray], d
         shape = {name: array.shape for name, array in state.items()}
         (vocab_size, width), z_channels = shape["head.weight"], shape["word_embed.weight"][1]
         hidden = shape["blocks.0.ffn.fc1.weight"][0]
-        patch_nums = [math.isqrt(count) for count in np.bincount(state["lvl_1L"].reshape(-1)).tolist()]
+        _, counts = np.unique(state["lvl_1L"], return_counts=True)
+        patch_nums = [math.isqrt(count) for count in counts.tolist()]
         return state, {
             "img_resolution": STRIDE * patch_nums[-1],
             "img_channels": 3,

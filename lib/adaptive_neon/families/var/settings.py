@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 
 from adaptive_neon.errors import InputError
 from adaptive_neon.families.networks.settings import COUNT, DIT, IMAGES, SHARE, WIDTH, thirds
-from adaptive_neon.families.var.published import STRIDE, codec_from_published, from_published, preset
+from adaptive_neon.families.var.published import DEPTHS, STRIDE, codec_from_published, from_published, preset
 
 __all__ = ["codec_from_published", "from_published"]  # of the file formats (see `published`)
 
@@ -128,8 +128,8 @@ def z_channels(codec: Mapping, img_channels: int) -> int:
 
 def published_architecture(checkpoint: str) -> dict:
     """That of VAR's checkpoint of the depth in its name, such as var_d16.pth: 512 pixels for d36, else 256."""
-    match = re.search(r"_?d(\d+)", checkpoint)
-    if match is None:
+    match = re.search(r"VAR_?d(\d+)", checkpoint, re.IGNORECASE)
+    if match is None or int(match[1]) not in DEPTHS:
         raise InputError(
             f"base.architecture: not known before {checkpoint} is imported; give it, or import it first"
         )

@@ -6,11 +6,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from adaptive_neon.families.var.published import STRIDE
 from adaptive_neon.families.var.quantizer import Quantizer
 
 CHANNEL_MULT = (1, 1, 2, 2, 4)  # width of each resolution, in units of `ch`
 NUM_BLOCKS = 2  # residual blocks a resolution; the decoder has one more
-STRIDE = 2 ** (len(CHANNEL_MULT) - 1)  # pixels a token at the last scale
 PIXELS = 2**20  # at a time: a batch for the transformer is too large for convolutions at full resolution
 
 
