@@ -20,7 +20,7 @@ EXPERIMENTS = {  # some jobs of each
     | {("import_codec",), ("finetune", "0", "3000"), ("generate", "0", "grid", "200", "0.2@guidance~3.2")},
     "cifar10-small": {("base",), ("import_extractor",), ("finetune", "0", "100")},
     "digits-flow": {("base",), ("extractor",), ("finetune", "0", "25")},
-    "digits-var": {("base",), ("codec",), ("finetune", "0", "25")},
+    "digits-var": {("base",), ("codec",), ("finetune", "0", "12")},
     "digits-null": {("base",), ("extractor",), ("randomise", "4", "12")},
     "digits-one-block": {("base",), ("extractor",), ("finetune", "0", "25")},
     "digits-replicas": {("base",), ("extractor",), ("finetune", "4", "12")},

@@ -1,6 +1,6 @@
 """VAR as a family: its transformer, tokenizers, loss and sampler behind `families.protocol`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -13,7 +13,7 @@ from adaptive_neon.families import architecture as arguments
 from adaptive_neon.families.flop import BACKWARD
 from adaptive_neon.families.pixels import from_uint8
 from adaptive_neon.families.var.crops import enlarge_and_crop
-from adaptive_neon.families.var.network import VAR, autocast
+from adaptive_neon.families.var.network import VAR, Cache, autocast
 from adaptive_neon.families.var.patches import Patches
 from adaptive_neon.families.var.sampler import keyed_race, sample_features, seeded_keys
 from adaptive_neon.families.var.vqvae import VQVAE
@@ -126,21 +126,38 @@ def to_uint8(x: Tensor) -> Tensor:
 
 def training_flop(architecture: Mapping) -> float:
     """Of a training step per image: the transformer forwards and backwards, the tokenizer forwards."""
-    with torch.device("meta"), torch.inference_mode(), FlopCounterMode(display=False) as counter:
-        network, codec = build(architecture).eval(), build_codec(architecture)
-        image = torch.zeros(1, network.img_channels, network.img_resolution, network.img_resolution)
-        _, inputs = codec.quantize.tokenise(codec.encode(image))
-        tokenizer = counter.get_total_flops()
-        network(torch.zeros(1, dtype=torch.int64), inputs)
-    return tokenizer + BACKWARD * (counter.get_total_flops() - tokenizer)
+
+    def flop(depth: int) -> float:
+        with torch.device("meta"), torch.inference_mode(), FlopCounterMode(display=False) as counter:
+            network, codec = build({**architecture, "depth": depth}), build_codec(architecture)
+            image = torch.zeros(1, network.img_channels, network.img_resolution, network.img_resolution)
+            _, inputs = codec.quantize.tokenise(codec.encode(image))
+            tokenizer = counter.get_total_flops()
+            network(torch.zeros(1, dtype=torch.int64), inputs)
+        return tokenizer + BACKWARD * (counter.get_total_flops() - tokenizer)
+
+    return _of_all_blocks(flop, architecture["depth"])
 
 
 def drawing_flop(architecture: Mapping, sampler: Mapping) -> float:
-    """Of an image. Guidance evaluates the transformer twice."""
-    with torch.device("meta"), torch.inference_mode(), FlopCounterMode(display=False) as counter:
-        network, codec = build(architecture).eval(), build_codec(architecture)
-        classes = torch.zeros(1, dtype=torch.int64)
-        codec.decode(
-            sample_features(network, codec.quantize, classes, lambda _, codes: torch.ones(codes.shape), **sampler)
-        )
-    return counter.get_total_flops()
+    """Of an image: the transformer once a scale, twice with guidance, and the decoder."""
+
+    def flop(depth: int) -> float:
+        with torch.device("meta"), torch.inference_mode(), FlopCounterMode(display=False) as counter:
+            network, codec = build({**architecture, "depth": depth}).eval(), build_codec(architecture)
+            caches = [Cache(network.pos_1LC.shape[1]) for _ in network.blocks]
+            classes = torch.zeros(1 + (sampler["guidance"] != 1), dtype=torch.int64)
+            width = network.word_embed.in_features
+            for stage, side in enumerate(network.patch_nums):
+                inputs = torch.zeros(1, side**2, width) if stage else None
+                network.stage_logits(stage, classes, inputs, caches, torch.float32)
+            codec.decode(torch.zeros(1, width, side, side))
+        return counter.get_total_flops()
+
+    return _of_all_blocks(flop, architecture["depth"])
+
+
+def _of_all_blocks(flop: Callable[[int], float], depth: int) -> float:
+    """Of a network of so many blocks, which all cost the same, from those of one and of two: counting is slow."""
+    one, two = flop(1), flop(2)
+    return one + (depth - 1) * (two - one)

@@ -73,11 +73,15 @@ def choose(logits: Tensor, top_k: int, top_p: float, race: Callable[[Tensor], Te
             probabilities add up to no more than 1 − top_p; the likeliest always stays.
         race: codes int64 [N, l, k] → exponential random numbers of that shape.
     """
-    logits, codes = logits.topk(min(top_k, logits.shape[-1]) or logits.shape[-1], dim=-1)
-    p = F.softmax(logits, dim=-1)
-    tail = p.flip(-1).cumsum(-1).flip(-1)  # of a code and of all less likely ones
-    tail[..., 0] = torch.inf
-    p.masked_fill_(tail <= 1 - top_p, 0)
+    count = min(top_k, logits.shape[-1]) or logits.shape[-1]
+    if count == logits.shape[-1] and top_p == 1:
+        codes, p = torch.arange(count, device=logits.device).expand_as(logits), F.softmax(logits, dim=-1)
+    else:
+        logits, codes = logits.topk(count, dim=-1)
+        p = F.softmax(logits, dim=-1)
+        tail = p.flip(-1).cumsum(-1).flip(-1)  # of a code and of all less likely ones
+        tail[..., 0] = torch.inf
+        p.masked_fill_(tail <= 1 - top_p, 0)
     return codes.gather(-1, p.div_(race(codes)).argmax(-1, keepdim=True))[..., 0]
 
 
