@@ -1,6 +1,8 @@
 """VAR as a family: its transformer, tokenizers, loss and sampler behind `families.protocol`."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 
 import numpy as np
 import torch
@@ -141,12 +143,18 @@ def training_flop(architecture: Mapping) -> float:
 
 def drawing_flop(architecture: Mapping, sampler: Mapping) -> float:
     """Of an image: the transformer once a scale, twice with guidance, and the decoder."""
+    return _drawing_flop(json.dumps(dict(architecture)), sampler["guidance"] != 1)
+
+
+@cache  # an estimate asks for each of the guidances that are searched
+def _drawing_flop(architecture: str, guided: bool) -> float:
+    known = json.loads(architecture)
 
     def flop(depth: int) -> float:
         with torch.device("meta"), torch.inference_mode(), FlopCounterMode(display=False) as counter:
-            network, codec = build({**architecture, "depth": depth}).eval(), build_codec(architecture)
+            network, codec = build({**known, "depth": depth}).eval(), build_codec(known)
             caches = [Cache(network.pos_1LC.shape[1]) for _ in network.blocks]
-            classes = torch.zeros(1 + (sampler["guidance"] != 1), dtype=torch.int64)
+            classes = torch.zeros(1 + guided, dtype=torch.int64)
             width = network.word_embed.in_features
             for stage, side in enumerate(network.patch_nums):
                 inputs = torch.zeros(1, side**2, width) if stage else None
@@ -154,7 +162,7 @@ def drawing_flop(architecture: Mapping, sampler: Mapping) -> float:
             codec.decode(torch.zeros(1, width, side, side))
         return counter.get_total_flops()
 
-    return _of_all_blocks(flop, architecture["depth"])
+    return _of_all_blocks(flop, known["depth"])
 
 
 def _of_all_blocks(flop: Callable[[int], float], depth: int) -> float:
