@@ -57,15 +57,18 @@ UNET_BLOCKS = {
 UNET_BUFFERS = ("resample_filter", "map_noise.freqs")  # what their names end in
 
 
+def thirds(depth: int) -> dict[str, str]:
+    """The blocks of a transformer of at least three by their depth."""
+    bounds = [round(third * depth / 3) for third in range(4)]
+    return {
+        name: rf"blocks\.({'|'.join(map(str, range(bounds[i], bounds[i + 1])))})\."
+        for i, name in enumerate(("early", "middle", "late"))
+    }
+
+
 def dit_blocks(depth: int) -> dict[str, str]:
     """Embeddings, the blocks in thirds, and the head of a DiT of at least three blocks."""
-    bounds = [round(third * depth / 3) for third in range(4)]
-    thirds = ["|".join(map(str, range(bounds[i], bounds[i + 1]))) for i in range(3)]
-    return {
-        "embedding": r"[xty]_embedder\.",
-        **{name: rf"blocks\.({third})\." for name, third in zip(("early", "middle", "late"), thirds, strict=True)},
-        "head": r"final_layer\.",
-    }
+    return {"embedding": r"[xty]_embedder\.", **thirds(depth), "head": r"final_layer\."}
 
 
 DIT_BUFFERS = ("pos_embed",)
