@@ -80,7 +80,7 @@ class IMMPrecond(nn.Module):
         img_channels: int,
         label_dim: int = 0,
         sigma_data: float = 0.5,
-        T: float = 0.994,  # noqa: N803 (as in the published files)
+        T: float = 0.994,
         eps: float = 0.0,
         f_type: str = "euler_fm",
         temb_type: str = "stride",
@@ -150,7 +150,8 @@ class IMMPrecond(nn.Module):
         """F_θ in float32, all of whose inputs are rounded to float32."""
         x, t, s = x.float(), t.float(), s.float()
         scaled = x * (((1 - t) ** 2 + t**2).rsqrt() / self.sigma_data)
-        times = torch.cat([t, t - s if self.sees_stride else s], dim=1).flatten(1) * TIME_SCALE
+        second = t - s if self.sees_stride else s
+        times = torch.cat(torch.broadcast_tensors(t, second), dim=1).flatten(1) * TIME_SCALE
         labels = x.new_zeros(1, self.label_dim) if class_labels is None else class_labels.float()
         # In float64, so that the embedding's angles, up to 1000, are exact to the last digit of float32.
         if self.is_unet:

@@ -122,8 +122,8 @@ class Norm(nn.GroupNorm):
 class PositionalEmbedding(nn.Module):
     """cos and sin of the noise level at frequencies from 1 to 1/10000, [N] → [N, channels].
 
-    With `endpoint` the lowest frequency is exactly 1/10000 (DDPM++), without it one step above (ADM). All is of the
-    type of the noise level, float32 or float64.
+    With `endpoint` the lowest frequency is exactly 1/10000 (DDPM++), without it one step above (ADM). All is of
+    the type of the noise level, float32 or float64.
     """
 
     def __init__(self, channels: int, endpoint: bool):

@@ -1,0 +1,178 @@
+"""The settings, block presets and published files of inductive moment matching, without torch."""
+
+from collections.abc import Iterator, Mapping
+
+from adaptive_neon.families.networks.settings import (
+    AUTOENCODER,
+    COUNT,
+    DIT,
+    IMAGES,
+    POSITIVE,
+    SD_F8,
+    SHARE,
+    UNET,
+    UNET_BLOCKS,
+    UNET_BUFFERS,
+    dit_blocks,
+)
+
+_UNET = {key: value for key, value in UNET.items() if key not in ("augment_dim", "label_dropout")} | {
+    "embedding_type": {"enum": ["positional"]}
+}
+_TIME = {"type": "number", "minimum": 0, "exclusiveMaximum": 1}
+_CHANNELS = {"type": "array", "minItems": 1, "maxItems": 64}
+
+# An autoencoder, and the mean and standard deviation of its latents, which the model sees as 0 and 0.5.
+CODEC = {
+    "type": ["object", "null"],
+    "additionalProperties": False,
+    "required": [*AUTOENCODER, "mean", "std"],
+    "properties": AUTOENCODER
+    | {"mean": _CHANNELS | {"items": {"type": "number"}}, "std": _CHANNELS | {"items": POSITIVE}},
+}
+
+SCHEMA = {
+    "architecture": {
+        "required": ["model_type", "img_resolution", "img_channels", "label_dim"],
+        "properties": IMAGES
+        | _UNET
+        | DIT
+        | {
+            "model_type": {"enum": ["SongUNet", "DiT"]},
+            "sigma_data": POSITIVE,
+            "T": _TIME | {"exclusiveMinimum": 0},
+            "eps": _TIME,
+            "f_type": {"enum": ["euler_fm", "simple_edm"]},
+            "temb_type": {"enum": ["stride", "identity"]},
+            "codec": CODEC,
+        },
+    },
+    "sampler": {
+        "required": ["steps"],
+        "properties": {
+            "steps": COUNT | {"maximum": 1000},
+            "guidance": {"type": "number", "minimum": 0},
+            "discretization": {"enum": ["uniform", "edm"]},
+            "mid_nt": POSITIVE,
+        },
+    },
+    "training": {
+        "required": ["dropout"],
+        "properties": {
+            "dropout": SHARE,
+            "label_dropout": SHARE,
+            "group": COUNT,
+            "a": {"type": "number"},
+            "b": {"type": "number"},
+            "k": {"type": "number", "minimum": 0, "maximum": 64},
+            "min_tr_gap": {"type": "number", "minimum": 0, "exclusiveMaximum": 1},
+            "flow_share": {"type": "number", "minimum": 0, "maximum": 1},
+        },
+    },
+}
+SAMPLER = {"steps": 8}
+
+# What the training's settings are where a configuration is silent: Luma's on ImageNet-256, but for `flow_share`.
+TRAINING = {"label_dropout": 0.1, "group": 4, "a": 2, "b": 4, "k": 12, "min_tr_gap": 1e-4, "flow_share": 0}
+
+LUMA_CODEC = SD_F8 | {
+    "mean": [0.86488, -0.27787343, 0.21616915, 0.3738409],
+    "std": [4.85503674, 5.31922414, 3.93725398, 3.9870003],
+}
+IMAGENET_256 = {
+    "img_resolution": 256,
+    "img_channels": 3,
+    "label_dim": 1000,
+    "model_type": "DiT",
+    "f_type": "euler_fm",
+    "temb_type": "stride",
+    "codec": LUMA_CODEC,
+}
+CIFAR_10 = {
+    "img_resolution": 32,
+    "img_channels": 3,
+    "label_dim": 0,
+    "model_type": "SongUNet",
+    "channel_mult": [2, 2, 2],
+    "eps": 0.006,
+    "f_type": "simple_edm",
+    "temb_type": "identity",
+}
+
+
+def latent_shape(img_resolution: int, img_channels: int, codec: Mapping | None) -> tuple[int, int, int]:
+    """Channels, height and width of what the model draws: latents of the codec, or pixels."""
+    if not codec:
+        return img_channels, img_resolution, img_resolution
+    side = img_resolution >> len(codec["ch_mult"]) - 1
+    return codec["z_channels"], side, side
+
+
+def codec(architecture: Mapping) -> Mapping | None:
+    """The codec's own architecture; None where pixels are drawn."""
+    return architecture.get("codec")
+
+
+def contradictions(config: Mapping) -> Iterator[tuple[str, str]]:
+    """Arguments of another network than the chosen one, times out of order, groups that do not fill a batch."""
+    base, sampler = config["base"], config["sampler"]
+    if "mid_nt" in sampler and sampler["steps"] != 2:
+        yield "sampler.mid_nt", f"the time between two steps, but sampler.steps is {sampler['steps']}; set it to 2"
+    if "mid_nt" in sampler and "discretization" in sampler:
+        yield "sampler.mid_nt", "says the times of both steps; remove it or sampler.discretization"
+    architecture = base["architecture"] or {}
+    if architecture.get("eps", 0) >= architecture.get("T", 1):
+        yield "base.architecture.eps", f"{architecture['eps']} is not below T, {architecture['T']}"
+    if "label_dim" in architecture and not architecture["label_dim"] and sampler.get("guidance", 1) != 1:
+        yield "sampler.guidance", f"{sampler['guidance']}, but the model has no classes; remove it"
+    model = architecture.get("model_type")
+    foreign = {"DiT": _UNET.keys() - {"model_type"}, "SongUNet": DIT.keys()}.get(model, ())
+    for key in sorted(set(architecture) & set(foreign)):
+        yield f"base.architecture.{key}", f"no argument of {model}; remove it"
+    for key, training in (("base.training", base["training"]), ("finetune", config.get("finetune"))):
+        if not training:
+            continue
+        if model == "DiT" and training["dropout"]:
+            yield f"{key}.dropout", f"{training['dropout']}, but a DiT has no dropout; set it to 0"
+        size = "micro_batch" if training.get("micro_batch") else "batch"
+        group = (TRAINING | training)["group"]
+        if training[size] % group:
+            yield (
+                f"{key}.{size}",
+                f"{training[size]} images do not split into groups of {group}; choose a multiple",
+            )
+
+
+def block_presets(architecture: Mapping | None) -> dict[str, dict[str, str]]:
+    """Encoder, middle and decoder of a U-Net, or the thirds of a DiT with its embeddings and its head."""
+    if (architecture or {}).get("model_type") == "SongUNet":
+        return {"enc-mid-dec": UNET_BLOCKS}
+    blocks = dit_blocks((architecture or {}).get("depth", 28))
+    return {"by-depth": blocks | {"embedding": r"[xtsy]_embedder\.|pos_embed"}}
+
+
+def is_weight(name: str) -> bool:
+    """All but the filters of a U-Net: of a DiT even the table of positions, which fine-tuning moves."""
+    return not name.endswith(UNET_BUFFERS)
+
+
+def published_architecture(checkpoint: str) -> dict:
+    """That of Luma's checkpoint of this name: on ImageNet-256 unless it says CIFAR."""
+    return CIFAR_10 if "cifar" in checkpoint.lower() else IMAGENET_256
+
+
+def upstream_usage(architecture: Mapping, path: str) -> str:
+    """With lumalabs/imm."""
+    channels, side, _ = latent_shape(
+        architecture["img_resolution"], architecture["img_channels"], codec(architecture)
+    )
+    known = {key: value for key, value in architecture.items() if key not in ("family", "codec")}
+    known |= {"img_resolution": side, "img_channels": channels}
+    if known["model_type"] == "DiT":
+        known["num_classes"] = known["label_dim"]
+    arguments = ", ".join(f"{key}={value!r}" for key, value in known.items())
+    return (
+        "# with lumalabs/imm\n"
+        f"network = training.preconds.IMMPrecond({arguments})\n"
+        f"network.load_state_dict(torch.load({path!r}))"
+    )
