@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator, Mapping
 
+from adaptive_neon.families.imm import published
 from adaptive_neon.families.networks.settings import (
     AUTOENCODER,
     COUNT,
     DIT,
     IMAGES,
     POSITIVE,
-    SD_F8,
     SHARE,
     UNET,
     UNET_BLOCKS,
@@ -75,29 +75,8 @@ SAMPLER = {"steps": 8}
 # What the training's settings are where a configuration is silent: Luma's on ImageNet-256, but for `flow_share`.
 TRAINING = {"label_dropout": 0.1, "group": 4, "a": 2, "b": 4, "k": 12, "min_tr_gap": 1e-4, "flow_share": 0}
 
-LUMA_CODEC = SD_F8 | {
-    "mean": [0.86488, -0.27787343, 0.21616915, 0.3738409],
-    "std": [4.85503674, 5.31922414, 3.93725398, 3.9870003],
-}
-IMAGENET_256 = {
-    "img_resolution": 256,
-    "img_channels": 3,
-    "label_dim": 1000,
-    "model_type": "DiT",
-    "f_type": "euler_fm",
-    "temb_type": "stride",
-    "codec": LUMA_CODEC,
-}
-CIFAR_10 = {
-    "img_resolution": 32,
-    "img_channels": 3,
-    "label_dim": 0,
-    "model_type": "SongUNet",
-    "channel_mult": [2, 2, 2],
-    "eps": 0.006,
-    "f_type": "simple_edm",
-    "temb_type": "identity",
-}
+PUBLISHED = (".pkl", ".pt")
+from_published = published.from_published
 
 
 def latent_shape(img_resolution: int, img_channels: int, codec: Mapping | None) -> tuple[int, int, int]:
@@ -158,7 +137,7 @@ def is_weight(name: str) -> bool:
 
 def published_architecture(checkpoint: str) -> dict:
     """That of Luma's checkpoint of this name: on ImageNet-256 unless it says CIFAR."""
-    return CIFAR_10 if "cifar" in checkpoint.lower() else IMAGENET_256
+    return published.CIFAR_10 if "cifar" in checkpoint.lower() else published.IMAGENET_256
 
 
 def upstream_usage(architecture: Mapping, path: str) -> str:
