@@ -31,7 +31,8 @@ class TwoTimeDiT(DiT):
 
     def embed(self, time: Tensor, class_labels: Tensor) -> Tensor:
         t, s = time.unbind(1)
-        return super().embed(t, class_labels) + self.s_embedder["mlp"](time_features(s))
+        features = time_features(s).to(self.pos_embed.dtype)
+        return super().embed(t, class_labels) + self.s_embedder["mlp"](features)
 
 
 class TwoTimeSongUNet(SongUNet):

@@ -100,8 +100,8 @@ def contradictions(config: Mapping) -> Iterator[tuple[str, str]]:
     if "mid_nt" in sampler and "discretization" in sampler:
         yield "sampler.mid_nt", "says the times of both steps; remove it or sampler.discretization"
     architecture = base["architecture"] or {}
-    if architecture.get("eps", 0) >= architecture.get("T", 1):
-        yield "base.architecture.eps", f"{architecture['eps']} is not below T, {architecture['T']}"
+    if (eps := architecture.get("eps", 0)) >= (highest := architecture.get("T", 0.994)):
+        yield "base.architecture.eps", f"{eps} is not below T, {highest}"
     if "label_dim" in architecture and not architecture["label_dim"] and sampler.get("guidance", 1) != 1:
         yield "sampler.guidance", f"{sampler['guidance']}, but the model has no classes; remove it"
     model = architecture.get("model_type")

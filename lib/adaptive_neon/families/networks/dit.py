@@ -86,7 +86,7 @@ class DiT(nn.Module):
         """What every block sees of time and class, [N or 1, hidden_size]."""
         table = self.y_embedder["embedding_table"].weight
         classes = torch.cat([class_labels, 1 - class_labels.sum(1, keepdim=True)], 1) @ table
-        return self.t_embedder["mlp"](time_features(time)) + classes
+        return self.t_embedder["mlp"](time_features(time).to(table.dtype)) + classes
 
 
 class DiTBlock(nn.Module):
@@ -145,14 +145,14 @@ def normalise(x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
 
 
 def time_features(time: Tensor) -> Tensor:
-    """cos and sin of the time at frequencies from 1 to nearly 1/10000, [N] → float32 [N, 256].
+    """cos and sin of the time at frequencies from 1 to nearly 1/10000, [N] → [N, 256].
 
-    The angles are of the time's type, float32 or float64.
+    All is of the type of the time, float32 or float64.
     """
     half = FREQUENCIES // 2
     frequencies = torch.exp(-math.log(10000) * torch.arange(half, dtype=time.dtype, device=time.device) / half)
     angles = torch.outer(time, frequencies)
-    return torch.cat([angles.cos(), angles.sin()], dim=1).float()
+    return torch.cat([angles.cos(), angles.sin()], dim=1)
 
 
 def sincos_table(width: int, side: int) -> Tensor:

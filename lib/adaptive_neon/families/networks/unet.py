@@ -428,8 +428,8 @@ class SongUNet(UNet):
         return self.map_layer1(F.silu(self.map_layer0(emb)))
 
     def noise_features(self, noise: Tensor) -> Tensor:
-        """sin and cos of the noise level, [N] → float32 [N, noise_channels]."""
-        cos, sin = self.map_noise(noise).float().chunk(2, dim=1)
+        """sin and cos of the noise level in the type of the weights, [N] → [N, noise_channels]."""
+        cos, sin = self.map_noise(noise).to(self.map_layer0.weight.dtype).chunk(2, dim=1)
         return torch.cat([sin, cos], dim=1)
 
     def output(self, x: Tensor) -> Tensor:
