@@ -103,6 +103,7 @@ rule model:
     input:
         summary=rules.summary.output.summary,
         base=BASE,
+        codec=CODEC,
         tuned=[snapshot(0, kimg) for kimg in STUDY.snapshots],
     output:
         directory(f"{RESULTS}/model"),

@@ -4,6 +4,7 @@
 rule synthetic:
     input:
         base=BASE,
+        codec=CODEC,
     output:
         f"{REPLICA}/synthetic/images.npz",
     log:
@@ -27,6 +28,7 @@ rule synthetic:
 rule finetune:
     input:
         base=BASE,
+        codec=CODEC,
         images=f"{REPLICA}/synthetic/images.npz",
         state=training_state,
     output:

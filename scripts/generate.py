@@ -10,7 +10,7 @@ def sample():
     from adaptive_neon.families import family_of
     from adaptive_neon.families.batches import batch_size
     from adaptive_neon.families.checkpoints import Checkpoint, read_checkpoint
-    from adaptive_neon.families.loading import load
+    from adaptive_neon.families.loading import load, load_codec
     from adaptive_neon.families.sampling import sample_models
     from adaptive_neon.jobs.device import pick_device, pick_precision
     from adaptive_neon.jobs.rolling import RollingCheckpoint, fingerprint
@@ -35,7 +35,8 @@ def sample():
 
     batch = run["sampling_batch"] or batch_size(device.type, base.architecture["img_resolution"])
     dtype = pick_precision(run["precision"], device)
-    draw = partial(family_of(base.architecture).draw, sampler=params.sampler, dtype=dtype)
+    codec = load_codec(inputs.codec, base.architecture, device)
+    draw = partial(family_of(base.architecture).draw, sampler=params.sampler, dtype=dtype, **codec)
     rolling = RollingCheckpoint(
         snakemake.output[0],
         fingerprint([dict(params), run["device"], run["precision"], batch], [*inputs]),

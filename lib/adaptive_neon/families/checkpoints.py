@@ -16,10 +16,11 @@ from safetensors.numpy import save_file
 from adaptive_neon.errors import InputError
 from adaptive_neon.families import settings_of
 from adaptive_neon.families.architecture import check
-from adaptive_neon.families.published import READERS, read_published
+from adaptive_neon.families.published import READERS, read_published, read_published_codec
 from adaptive_neon.jobs.files import replacing, sha256_of
 from adaptive_neon.jobs.foreign import reading
 
+CODEC = "codec.safetensors"  # beside a model that has one
 MAX_HEADER = 2**24  # bytes of a safetensors file: names and shapes of 100,000 tensors
 
 
@@ -134,6 +135,51 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
     if metadata.pop("checksum", None) not in (None, _checksum(tensors)):
         raise InputError(f"{path}: its weights are not those that were written; remove it and make it again")
     return Checkpoint(tensors, architecture, metadata)
+
+
+def find_codec(model: str | Path, given: str | Path | None, architecture: Mapping) -> list[Path]:
+    """The file of a model's codec: the one that is given, or the one beside the model; none if it needs none.
+
+    Raises:
+        InputError: there is none, or the model has no codec.
+    """
+    if not architecture.get("codec"):
+        if given:
+            raise InputError(f"{given}: {model} draws images without a codec; give none")
+        return []
+    if given:
+        return [Path(given)]
+    model = Path(model)
+    beside = (model if model.is_dir() else model.parent) / CODEC
+    if not beside.exists():
+        raise InputError(f"{model}: its images pass a codec; give its file with --codec")
+    return [beside]
+
+
+def read_codec(path: str | Path, architecture: Mapping) -> dict[str, np.ndarray]:
+    """The tensors of the frozen codec of a model: a published file, or the one of a study.
+
+    Args:
+        architecture: of the model.
+
+    Raises:
+        InputError: it is no codec of the model's family.
+    """
+    path = Path(path)
+    with reading(path, "a codec", "get it again"):
+        ours = path.suffix == ".safetensors" and _metadata(path).get("architecture")
+    return read_checkpoint(path).tensors if ours else read_published_codec(path, architecture)
+
+
+def read_architecture(path: str | Path) -> dict:
+    """The architecture of a model that `write_checkpoint` wrote, without its tensors."""
+    with reading(path, "a model in safetensors", "make it again"):
+        return json.loads(_metadata(path)["architecture"])
+
+
+def _metadata(path: str | Path) -> dict[str, str]:
+    with safe_open(path, framework="numpy") as file:
+        return dict(file.metadata() or {})
 
 
 def _tensor(path: str | Path, file: safe_open, name: str) -> np.ndarray:

@@ -1,11 +1,12 @@
 """Models and codecs from the files that the authors of a family publish."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from zipfile import is_zipfile
 
 import numpy as np
+from safetensors.numpy import load_file
 
 from adaptive_neon.errors import InputError
 from adaptive_neon.families import NAMES, settings_of
@@ -20,6 +21,7 @@ def _read_either(path: Path) -> object:
 
 
 READERS = {".pkl": read_pickle, ".pth": read_torch_file, ".pt": _read_either, ".ckpt": read_torch_file}
+CODEC_READERS = READERS | {".bin": read_torch_file}
 
 
 def read_published(path: Path) -> tuple[dict[str, np.ndarray], dict]:
@@ -41,6 +43,20 @@ def read_published(path: Path) -> tuple[dict[str, np.ndarray], dict]:
             except RefusedError as error:
                 refused.append(str(error))
         raise RefusedError(", and ".join(refused) or f"is of a kind, {path.suffix}, that no family publishes")
+
+
+def read_published_codec(path: Path, architecture: Mapping) -> dict[str, np.ndarray]:
+    """The tensors of the frozen codec of a model.
+
+    Args:
+        architecture: of the model.
+
+    Raises:
+        InputError: the file cannot be read, is damaged, or holds no codec of the model's family.
+    """
+    with _refusing(path):
+        content = CODEC_READERS.get(path.suffix, load_file)(path)
+        return settings_of(architecture).codec_from_published(content, path.stat().st_size)
 
 
 @contextmanager

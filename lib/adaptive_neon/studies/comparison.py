@@ -6,6 +6,7 @@ import numpy as np
 
 from adaptive_neon.evaluation.measurement import PRDC, jackknife_replicates
 from adaptive_neon.merging.grid import parse_point
+from adaptive_neon.search.settings import parse_settings
 from adaptive_neon.statistics.jackknife import (
     Interval,
     JackknifeReplicates,
@@ -35,17 +36,23 @@ def compare(
     """
     entry: dict = {"kimg": kimg}
     for role, name in roles.items():
-        entry[role] = with_intervals(heldout[name])
+        entry[role] = _sampler(name) | with_intervals(heldout[name])
     for role in ("global", "blockwise"):
         name = roles[role]
         entry[role] = {"w": parse_point(name), "search_fid": search[name]["fid"]} | entry[role]
         entry[role]["winners_curse"] = winners_curse(heldout[name], search[name])
-    entry["indistinguishable"] = [parse_point(name) for name in indistinguishable]
+    entry["indistinguishable"] = [parse_point(name) | parse_settings(name) for name in indistinguishable]
     entry["improvement"] = fid_difference(heldout[roles["base"]], heldout[roles["global"]])
     entry["blockwise_improvement"] = fid_difference(heldout[roles["base"]], heldout[roles["blockwise"]])
     entry["changes"] = {name: change(heldout[roles["base"]], heldout[roles["global"]], name) for name in PRDC}
     entry["gain"] = fid_difference(heldout[roles["global"]], heldout[roles["blockwise"]])
     return entry
+
+
+def _sampler(name: str) -> dict:
+    """The searched sampler settings of a model, if there are any."""
+    settings = parse_settings(name)
+    return {"sampler": settings} if settings else {}
 
 
 def with_intervals(metrics: Mapping) -> dict:

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from itertools import product
+from operator import itemgetter
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +45,8 @@ DIAGONAL_PANELS = {
 def plot_diagonal(curves: Mapping[int, Mapping[str, Mapping]]) -> Figure:
     """FID, precision and recall on the search images over one weight w for all blocks, with 95 % bands.
 
+    Where sampler settings are searched too, each weight has those of its lowest FID.
+
     Args:
         curves: kimg of self-training → point name → metrics as `comparison.with_intervals` gives them; points with
             unequal weights are left out.
@@ -51,11 +54,12 @@ def plot_diagonal(curves: Mapping[int, Mapping[str, Mapping]]) -> Figure:
     figure = Figure(figsize=(WIDTH, 8), layout="constrained")
     panels = figure.subplots(len(DIAGONAL_PANELS), sharex=True, height_ratios=(3, 2, 2))
     for (kimg, metrics), style in zip(curves.items(), CURVES * len(curves), strict=False):
-        points = sorted(
-            (next(iter(parse_point(name).values())), measured)
-            for name, measured in metrics.items()
-            if measured["fid"] is not None and is_single(parse_point(name))
-        )
+        best: dict[float, Mapping] = {}
+        for name, measured in metrics.items():
+            w = next(iter(parse_point(name).values()))
+            if measured["fid"] is not None and is_single(parse_point(name)):
+                best[w] = min(best.get(w, measured), measured, key=itemgetter("fid"))
+        points = sorted(best.items(), key=itemgetter(0))
         weights = [w for w, _ in points]
         for axes, name in zip(panels, DIAGONAL_PANELS, strict=True):
             values = np.array([measured[name] for _, measured in points])
