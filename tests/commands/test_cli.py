@@ -66,10 +66,7 @@ def test_an_error_is_one_line_and_code_1(tmp_path):
         cwd=tmp_path,
     )
     assert (process.returncode, process.stdout) == (1, "")
-    assert (
-        process.stderr
-        == "adaptive-neon: absent.pkl: No such file or directory; give the path of an EDM network .pkl\n"
-    )
+    assert process.stderr == "adaptive-neon: absent.pkl: no such file; give the path of a published checkpoint\n"
 
 
 def test_a_reader_that_has_seen_enough_is_no_error(models):
@@ -116,7 +113,7 @@ def test_merge_in_blocks_of_ones_own(models):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"--base": "X.pkl"}, "X.pkl: No such file"),
+        ({"--base": "X.pkl"}, "X.pkl: no such file"),
         ({"--tuned": "X.safetensors"}, "X.safetensors: no such file"),
         ({"--tuned": "other.safetensors"}, "base and tuned model differ"),
         ({"--weights": "much"}, "--weights: 'much' is neither a number"),
@@ -243,7 +240,7 @@ def test_export_to_safetensors(models, tiny):
 def test_export_refuses(models, fails, tmp_path):
     fails("give a name that ends in .pt or .safetensors", "export", "A.pkl", "-o", "C.onnx")
     (tmp_path / "not.pkl").write_text("x")
-    fails("not an EDM network pickle", "export", "not.pkl", "-o", "C.pt")
+    fails("not a published checkpoint", "export", "not.pkl", "-o", "C.pt")
     assert not list(tmp_path.glob("C*"))
 
 
@@ -406,4 +403,4 @@ def test_no_model_that_is_not_finite_is_read_or_written(models, tiny, fails, tmp
 
 
 def test_a_name_forges_no_line(fails):
-    fails("A\\nadaptive-neon: fine.pkl: No such file", "inspect", "A\nadaptive-neon: fine.pkl")
+    fails("A\\nadaptive-neon: fine.pkl: no such file", "inspect", "A\nadaptive-neon: fine.pkl")

@@ -14,8 +14,9 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 
 from adaptive_neon.errors import InputError
-from adaptive_neon.families import NAMES, settings_of
+from adaptive_neon.families import settings_of
 from adaptive_neon.families.architecture import check
+from adaptive_neon.families.published import READERS, read_published
 from adaptive_neon.jobs.files import replacing, sha256_of
 from adaptive_neon.jobs.foreign import reading
 
@@ -89,13 +90,8 @@ def read_model(path: str | Path) -> Checkpoint:
                 f"{path}: holds no model.safetensors; give the `model` folder of a study that found one"
             )
         path /= "model.safetensors"
-    readers = {name: settings_of({"family": name}).PUBLISHED.get(path.suffix) for name in NAMES}
-    family = next((name for name, reader in readers.items() if reader), None)
-    if family:
-        tensors, arguments = readers[family](path)
-        checkpoint = Checkpoint(tensors, {"family": family} | arguments)
-    else:
-        checkpoint = read_checkpoint(path)
+    published = path.suffix in READERS
+    checkpoint = Checkpoint(*read_published(path)) if published else read_checkpoint(path)
     check(path, checkpoint.architecture)
     require_finite(path, {name: checkpoint.tensors[name] for name in checkpoint.weights})
     origin = {"source": path.name, "sha256": sha256_of(path)}

@@ -4,8 +4,7 @@ An *architecture* is the JSON object that rebuilds a network, as a configuration
 it: the arguments of the family's network, and the name of the family under the key `family`.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -20,13 +19,12 @@ class Settings(Protocol):
         SCHEMA: JSON schemas of the family's sections `architecture` and `sampler`; and of `training`, what it adds
             to the settings of the training loop.
         SAMPLER: sampler settings for a model that brings none of its own.
-        PUBLISHED: for each suffix of the files that the family's authors publish, a function that reads one
-            without executing anything in it: path → tensors, architecture; an InputError for any other file.
+        PUBLISHED: suffixes of the files that the family's authors publish.
     """
 
     SCHEMA: Mapping[str, Mapping]
     SAMPLER: Mapping
-    PUBLISHED: Mapping[str, Callable[[Path], tuple[dict[str, np.ndarray], dict]]]
+    PUBLISHED: Sequence[str]
 
     def block_presets(self, architecture: Mapping | None) -> Mapping[str, Mapping[str, str]]:
         """Presets by name: block → pattern (see `merging.blocks.assign_blocks`). The first is the default.
@@ -40,6 +38,17 @@ class Settings(Protocol):
 
     def is_weight(self, name: str) -> bool:
         """Whether a tensor of this name is a weight. All others are constants, never extrapolated."""
+
+    def from_published(self, content: object, size: int) -> tuple[dict[str, np.ndarray], dict]:
+        """The model in a published file: tensors, floats as float32, and the architecture, of JSON's values.
+
+        Args:
+            content: of the file, as data (see `families.pickles` and `families.torch_files`).
+            size: bytes of the file, which bounds what it can hold.
+
+        Raises:
+            RefusedError: the file holds no network of this family; the message goes on from the file's name.
+        """
 
     def published_architecture(self, checkpoint: str) -> dict:
         """The architecture of the published checkpoint of this name, to estimate with before it is imported.

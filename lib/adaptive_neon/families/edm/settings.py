@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 
-from adaptive_neon.families.edm.pickles import read_network_pickle
+from adaptive_neon.families.edm import published
 from adaptive_neon.families.networks.settings import (
     COUNT,
     IMAGES,
@@ -36,7 +36,8 @@ SCHEMA = {
     },
 }
 SAMPLER = {"steps": 18, "sigma_min": 0.002, "sigma_max": 80, "rho": 7}
-PUBLISHED = {".pkl": read_network_pickle}
+PUBLISHED = (".pkl",)
+from_published = published.from_published
 
 # The networks of NVIDIA's checkpoints by their resolution.
 NVIDIA = {"model_type": "SongUNet", "img_channels": 3, "label_dim": 0, "model_channels": 128, "num_blocks": 4}

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator, Mapping
 
+import numpy as np
+
 from adaptive_neon.errors import InputError
 from adaptive_neon.families.networks.settings import (
     COUNT,
@@ -14,6 +16,7 @@ from adaptive_neon.families.networks.settings import (
     UNET_BUFFERS,
     dit_blocks,
 )
+from adaptive_neon.families.pickles import RefusedError
 
 _UNET = {key: value for key, value in UNET.items() if key != "augment_dim"}
 
@@ -29,7 +32,7 @@ SCHEMA = {
     "training": {"required": ["dropout"], "properties": {"dropout": SHARE}},
 }
 SAMPLER = {"method": "heun", "steps": 50}
-PUBLISHED = {}
+PUBLISHED = ()
 
 
 def contradictions(config: Mapping) -> Iterator[tuple[str, str]]:
@@ -57,6 +60,11 @@ def block_presets(architecture: Mapping | None) -> dict[str, dict[str, str]]:
 def is_weight(name: str) -> bool:
     """All but the constants of the networks: filters, frequencies and the table of positions."""
     return not name.endswith(UNET_BUFFERS + DIT_BUFFERS)
+
+
+def from_published(content: object, size: int) -> tuple[dict[str, np.ndarray], dict]:
+    """There are no published files of this family."""
+    raise RefusedError("is no file of flow matching, of which none are published")
 
 
 def published_architecture(checkpoint: str) -> dict:

@@ -24,7 +24,7 @@ import numpy as np
 import pytest
 import torch
 from adaptive_neon.errors import InputError
-from adaptive_neon.families.edm.pickles import read_network_pickle
+from adaptive_neon.families.published import read_published
 from persistent import Persistent, module, upstream_modules
 
 # Checkpoints of upstream's form, made without upstream's code.
@@ -55,6 +55,13 @@ def network(weight=WEIGHT, class_name="EDMPrecond", unet="SongUNet", arguments=(
     )
     model = module(unet, modules={"map_label": None, "enc": encoder})
     return module(class_name, modules={"model": model}, _init_args=arguments, _init_kwargs=dict(keywords), **state)
+
+
+def read_network_pickle(path):
+    """Arrays and architecture, which names the family in front."""
+    arrays, architecture = read_published(path)
+    assert architecture.pop("family") == "edm"
+    return arrays, architecture
 
 
 def snapshot(**replaced):
@@ -218,7 +225,7 @@ def test_refuses_what_is_no_checkpoint(tmp_path, content):
 
 
 def test_refuses_what_cannot_be_opened(tmp_path):
-    assert "No such file" in assert_refused(tmp_path / "absent.pkl")
+    assert "no such file" in assert_refused(tmp_path / "absent.pkl")
     assert_refused(tmp_path)
 
 
@@ -541,10 +548,10 @@ READ_ALL = """
 import re, sys
 from pathlib import Path
 from adaptive_neon.errors import InputError
-from adaptive_neon.families.edm.pickles import read_network_pickle
+from adaptive_neon.families.published import read_published
 for path in sys.argv[1:]:
     try:
-        read_network_pickle(path)
+        read_published(Path(path))
     except InputError as error:
         peak = re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1]
         print(int(peak) // 1024, error, sep=" MB ")
