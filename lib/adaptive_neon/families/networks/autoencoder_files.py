@@ -1,11 +1,11 @@
 """Published files of the KL autoencoder (see `autoencoder`) in the names of latent diffusion, without torch."""
 
 import re
-from collections.abc import Mapping
 
 import numpy as np
 
-from adaptive_neon.errors import InputError
+from adaptive_neon.families.pickles import RefusedError
+from adaptive_neon.families.torch_files import plain_state_dict
 
 PARTS = ("encoder.", "decoder.", "quant_conv.", "post_quant_conv.")
 
@@ -28,26 +28,23 @@ DIFFUSERS = (
 )
 
 
-def autoencoder_tensors(content: Mapping) -> dict[str, np.ndarray]:
-    """The tensors of an autoencoder in the names of latent diffusion.
+def autoencoder_tensors(content: object, size: int) -> dict[str, np.ndarray]:
+    """The tensors of an autoencoder in the names of latent diffusion, as float32.
 
     Args:
         content: a file's state dict, alone or under `model` or `state_dict`, in the names of latent diffusion
             or of diffusers. What is neither encoder nor decoder, such as a discriminator, is left out.
+        size: bytes of the file, which bounds what it can hold.
 
     Raises:
-        InputError: no autoencoder.
+        RefusedError: there is no autoencoder.
     """
-    state = next(
-        (content[key] for key in ("model", "state_dict") if isinstance(content.get(key), Mapping)), content
-    )
-    state = {
-        name: np.asarray(array)
-        for name, array in state.items()
-        if isinstance(name, str) and name.startswith(PARTS) and isinstance(array, np.ndarray)
-    }
-    if "decoder.conv_out.weight" not in state:
-        raise InputError("the codec's file holds no decoder.conv_out.weight; give that of a KL autoencoder")
+    places = [content, *(content.get(key) for key in ("model", "state_dict"))] if isinstance(content, dict) else []
+    states = (plain_state_dict(place, size) or {} for place in places)
+    state = next((state for state in states if "decoder.conv_out.weight" in state), None)
+    if state is None:
+        raise RefusedError("holds no KL autoencoder, which has a decoder.conv_out.weight")
+    state = {name: array for name, array in state.items() if name.startswith(PARTS)}
     levels = len({name.split(".")[2] for name in state if name.startswith("decoder.up_blocks.")})
     return {_ldm_name(name, levels): _ldm_shape(name, array) for name, array in state.items()}
 
