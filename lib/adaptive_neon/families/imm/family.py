@@ -1,14 +1,14 @@
 """Inductive moment matching as a family: its networks, loss and sampler behind `families.protocol`."""
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from adaptive_neon.errors import InputError
 from adaptive_neon.families import architecture as arguments
-from adaptive_neon.families.flop import BACKWARD, network_flop
+from adaptive_neon.families.flop import BACKWARD, count_flop
 from adaptive_neon.families.imm.matching import (
     draw_times,
     interpolate,
@@ -17,8 +17,8 @@ from adaptive_neon.families.imm.matching import (
     time_steps,
     time_weight,
 )
-from adaptive_neon.families.imm.network import NETWORKS, IMMPrecond
-from adaptive_neon.families.imm.settings import TRAINING
+from adaptive_neon.families.imm.network import NETWORKS, IMMPrecond, autocast
+from adaptive_neon.families.imm.settings import TRAINING, latent_shape
 from adaptive_neon.families.networks.autoencoder import AutoencoderKL
 from adaptive_neon.families.pixels import from_uint8, one_hot
 from adaptive_neon.families.sampling import draw_from_noise
@@ -89,13 +89,13 @@ def build_codec(architecture: Mapping) -> WhitenedAutoencoder:
     return codec.eval().requires_grad_(False)
 
 
-def fit_codec(architecture: Mapping, images: Tensor, labels: Tensor | None, seed: int) -> nn.Module:
-    """None is made here.
+def fit_codec(architecture: Mapping, images: np.ndarray, labels: np.ndarray | None, seed: int) -> nn.Module:
+    """An autoencoder cannot be made here.
 
     Raises:
         InputError: always.
     """
-    raise InputError("base.codec: an autoencoder takes days to train; give the file of one")
+    raise InputError("base.codec: null, but an autoencoder takes days to train; give the file of one")
 
 
 def loss(
@@ -111,7 +111,10 @@ def loss(
     The target f(x_r, r, s) is computed in float32 and sees the classes of all images, with the same dropout.
     """
     settings = TRAINING | training
-    y = from_uint8(images) if codec is None else codec.sample(from_uint8(images))
+    y = from_uint8(images)
+    if codec is not None:
+        with torch.no_grad(), autocast(y.device, dtype):
+            y = codec.sample(y).float()
     classes = one_hot(labels, network.label_dim, y.device) if network.label_dim else y.new_zeros(len(y), 0)
     size = settings["group"]
     groups = len(y) // size
@@ -166,7 +169,10 @@ def draw(
         x = pushforward(
             lambda x, t, s: jump(x, t, s=s), network.sigma_data * noise.double(), times.to(noise.device)
         )
-        return x if codec is None else codec.decode(x.float())
+        if codec is None:
+            return x
+        with autocast(noise.device, dtype):
+            return codec.decode(x.float()).float()
 
     return draw_from_noise(
         network, seeds, solve, classes, dtype, shape=network.shape, guidance=sampler.get("guidance", 1)
@@ -174,11 +180,26 @@ def draw(
 
 
 def training_flop(architecture: Mapping) -> float:
-    """Of a training step per image: beside the step, the target of the moments is an evaluation of its own."""
-    return (BACKWARD + 1) * network_flop(partial(build, architecture))
+    """Of a training step per image: the step, the target of the moments, and the encoder."""
+    total = (BACKWARD + 1) * _evaluation_flop(architecture)
+    if architecture.get("codec"):
+        image = architecture["img_channels"], *[architecture["img_resolution"]] * 2
+        total += count_flop(lambda: build_codec(architecture).encode(torch.zeros(1, *image)))
+    return total
 
 
 def drawing_flop(architecture: Mapping, sampler: Mapping) -> float:
     """Of an image."""
-    evaluations = sampler["steps"] * (1 if sampler.get("guidance", 1) == 1 else 2)
-    return evaluations * network_flop(partial(build, architecture))
+    total = sampler["steps"] * (1 if sampler.get("guidance", 1) == 1 else 2) * _evaluation_flop(architecture)
+    if architecture.get("codec"):
+        shape = latent_shape(architecture["img_resolution"], architecture["img_channels"], architecture["codec"])
+        total += count_flop(lambda: build_codec(architecture).decode(torch.zeros(1, *shape)))
+    return total
+
+
+def _evaluation_flop(architecture: Mapping) -> float:
+    def evaluate():
+        network = build(architecture)
+        network(torch.zeros(1, *network.shape), torch.ones(1), torch.zeros(1, network.label_dim))
+
+    return count_flop(evaluate)

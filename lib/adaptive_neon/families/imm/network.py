@@ -1,7 +1,7 @@
 """The preconditioned network of inductive moment matching, with the parameter names of Luma's checkpoints."""
 
 from collections.abc import Mapping
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -52,6 +52,11 @@ class TwoTimeSongUNet(SongUNet):
 
 
 NETWORKS = {"SongUNet": TwoTimeSongUNet, "DiT": TwoTimeDiT}
+
+
+def autocast(device: torch.device, dtype: torch.dtype) -> AbstractContextManager:
+    """float32 is the layers' own type; in another, they run under autocast."""
+    return nullcontext() if dtype == torch.float32 else torch.autocast(device.type, dtype)
 
 
 class IMMPrecond(nn.Module):
@@ -157,5 +162,5 @@ class IMMPrecond(nn.Module):
         # In float64, so that the embedding's angles, up to 1000, are exact to the last digit of float32.
         if self.is_unet:
             return self.model(scaled.to(dtype), times.double(), labels, labels.new_zeros(1, 0)).float()
-        with nullcontext() if dtype == torch.float32 else torch.autocast(x.device.type, dtype):
+        with autocast(x.device, dtype):
             return self.model(scaled, times.double(), labels).float()

@@ -2,7 +2,11 @@
 
 from collections.abc import Iterator, Mapping
 
+import numpy as np
+
+from adaptive_neon.families.guidance import SCALE, guidance_contradictions
 from adaptive_neon.families.imm import published
+from adaptive_neon.families.networks.autoencoder_files import autoencoder_tensors
 from adaptive_neon.families.networks.settings import (
     AUTOENCODER,
     COUNT,
@@ -51,7 +55,7 @@ SCHEMA = {
         "required": ["steps"],
         "properties": {
             "steps": COUNT | {"maximum": 1000},
-            "guidance": {"type": "number", "minimum": 0},
+            "guidance": SCALE,
             "discretization": {"enum": ["uniform", "edm"]},
             "mid_nt": POSITIVE,
         },
@@ -87,11 +91,6 @@ def latent_shape(img_resolution: int, img_channels: int, codec: Mapping | None) 
     return codec["z_channels"], side, side
 
 
-def codec(architecture: Mapping) -> Mapping | None:
-    """The codec's own architecture; None where pixels are drawn."""
-    return architecture.get("codec")
-
-
 def contradictions(config: Mapping) -> Iterator[tuple[str, str]]:
     """Arguments of another network than the chosen one, times out of order, groups that do not fill a batch."""
     base, sampler = config["base"], config["sampler"]
@@ -102,8 +101,7 @@ def contradictions(config: Mapping) -> Iterator[tuple[str, str]]:
     architecture = base["architecture"] or {}
     if (eps := architecture.get("eps", 0)) >= (highest := architecture.get("T", 0.994)):
         yield "base.architecture.eps", f"{eps} is not below T, {highest}"
-    if "label_dim" in architecture and not architecture["label_dim"] and sampler.get("guidance", 1) != 1:
-        yield "sampler.guidance", f"{sampler['guidance']}, but the model has no classes; remove it"
+    yield from guidance_contradictions(config, TRAINING["label_dropout"])
     model = architecture.get("model_type")
     foreign = {"DiT": _UNET.keys() - {"model_type"}, "SongUNet": DIT.keys()}.get(model, ())
     for key in sorted(set(architecture) & set(foreign)):
@@ -135,6 +133,11 @@ def is_weight(name: str) -> bool:
     return not name.endswith(UNET_BUFFERS)
 
 
+def codec_from_published(content: object, size: int) -> dict[str, np.ndarray]:
+    """The tensors of an autoencoder such as Stable Diffusion's (see `autoencoder_files.autoencoder_tensors`)."""
+    return autoencoder_tensors(content, size)
+
+
 def published_architecture(checkpoint: str) -> dict:
     """That of Luma's checkpoint of this name: on ImageNet-256 unless it says CIFAR."""
     return published.CIFAR_10 if "cifar" in checkpoint.lower() else published.IMAGENET_256
@@ -143,7 +146,7 @@ def published_architecture(checkpoint: str) -> dict:
 def upstream_usage(architecture: Mapping, path: str) -> str:
     """With lumalabs/imm."""
     channels, side, _ = latent_shape(
-        architecture["img_resolution"], architecture["img_channels"], codec(architecture)
+        architecture["img_resolution"], architecture["img_channels"], architecture.get("codec")
     )
     known = {key: value for key, value in architecture.items() if key not in ("family", "codec")}
     known |= {"img_resolution": side, "img_channels": channels}
