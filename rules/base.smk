@@ -41,7 +41,7 @@ if config["base"]["checkpoint"]:
         conda:
             ENVIRONMENT
         resources:
-            mem_mb=4000,
+            mem_mb=RUN["memory_mb"],
             runtime=60,
         params:
             source=config["base"]["checkpoint"],
@@ -69,7 +69,7 @@ else:
         threads: RUN["training_threads"]
         resources:
             gpu=TRAINING_GPUS,
-            mem_mb=4000,
+            mem_mb=RUN["memory_mb"],
             runtime=720,
         params:
             architecture=config["base"]["architecture"],
@@ -97,7 +97,7 @@ if config["base"]["codec"]:
         conda:
             ENVIRONMENT
         resources:
-            mem_mb=4000,
+            mem_mb=RUN["memory_mb"],
             runtime=60,
         params:
             source=config["base"]["codec"],

@@ -17,7 +17,7 @@ rule shard:
     threads: RUN["job_threads"]
     resources:
         gpu=GPU,
-        mem_mb=4000,
+        mem_mb=RUN["memory_mb"],
         runtime=720,
     params:
         points=cell_points,
@@ -43,7 +43,7 @@ rule generate:
     threads: RUN["job_threads"]
     resources:
         gpu=lambda wildcards, input: 0 if input.shards else GPU,
-        mem_mb=4000,
+        mem_mb=RUN["memory_mb"],
         runtime=720,
     params:
         points=cell_points,

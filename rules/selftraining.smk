@@ -16,7 +16,7 @@ rule synthetic:
     threads: RUN["training_threads"]
     resources:
         gpu=GPU,
-        mem_mb=4000,
+        mem_mb=RUN["memory_mb"],
         runtime=720,
     params:
         seeds=lambda wildcards: STUDY.seeds("synthetic", int(wildcards.replica)),
@@ -44,7 +44,7 @@ rule finetune:
     threads: RUN["training_threads"]
     resources:
         gpu=TRAINING_GPUS,
-        mem_mb=4000,
+        mem_mb=RUN["memory_mb"],
         runtime=1440,
     params:
         training={
@@ -71,7 +71,7 @@ rule randomise:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=2000,
+        mem_mb=RUN["memory_mb"],
         runtime=10,
     params:
         blocks=block_patterns(config),
@@ -98,7 +98,7 @@ rule drift:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=2000,
+        mem_mb=RUN["memory_mb"],
         runtime=10,
     params:
         blocks=block_patterns(config),

@@ -15,7 +15,7 @@ def sample():
     from adaptive_neon.jobs.device import pick_device, pick_precision
     from adaptive_neon.jobs.rolling import RollingCheckpoint, fingerprint
     from adaptive_neon.merging.blocks import assign_blocks
-    from adaptive_neon.merging.extrapolation import merge
+    from adaptive_neon.merging.extrapolation import Merged
     from adaptive_neon.merging.grid import parse_point
 
     inputs, params, run = snakemake.input, snakemake.params, snakemake.config["run"]
@@ -30,7 +30,7 @@ def sample():
         tuned, names = None, ["images"]
 
     def load_network(name):
-        tensors = merge(base.tensors, tuned.tensors, parse_point(name), block_of) if tuned else base.tensors
+        tensors = Merged(base.tensors, tuned.tensors, parse_point(name), block_of) if tuned else base.tensors
         return load(Checkpoint(tensors, base.architecture)).to(device)
 
     batch = run["sampling_batch"] or batch_size(device.type, base.architecture["img_resolution"])

@@ -5,7 +5,7 @@ NumPy alone reads and writes them, so that a merge starts in a fraction of a sec
 
 import json
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -34,7 +34,7 @@ class Checkpoint:
         metadata: where it comes from, free text by key.
     """
 
-    tensors: dict[str, np.ndarray]
+    tensors: Mapping[str, np.ndarray]
     architecture: dict
     metadata: dict[str, str] = field(default_factory=dict)
 
@@ -94,14 +94,15 @@ def read_model(path: str | Path) -> Checkpoint:
     published = path.suffix in READERS
     checkpoint = Checkpoint(*read_published(path)) if published else read_checkpoint(path)
     check(path, checkpoint.architecture)
-    require_finite(path, {name: checkpoint.tensors[name] for name in checkpoint.weights})
+    require_finite(path, checkpoint.tensors, checkpoint.weights)
     origin = {"source": path.name, "sha256": sha256_of(path)}
     return replace(checkpoint, metadata=checkpoint.metadata | origin)
 
 
-def require_finite(path: str | Path, weights: Mapping[str, np.ndarray]) -> None:
-    """Raise an InputError that names the first tensor that is not of finite floating-point numbers."""
-    for name, array in weights.items():
+def require_finite(path: str | Path, tensors: Mapping[str, np.ndarray], weights: Iterable[str]) -> None:
+    """Raise an InputError that names the first of the weights that is not of finite floating-point numbers."""
+    for name in weights:
+        array = tensors[name]
         if array.dtype.kind != "f":
             raise InputError(
                 f"{path}: {name} is {array.dtype}, but weights are floating-point numbers; convert it"
@@ -113,7 +114,7 @@ def require_finite(path: str | Path, weights: Mapping[str, np.ndarray]) -> None:
 
 
 def read_checkpoint(path: str | Path) -> Checkpoint:
-    """Read what `write_checkpoint` wrote.
+    """Read what `write_checkpoint` wrote. The tensors stay in the file until they are asked for.
 
     Raises:
         InputError: no file, not a safetensors file, truncated, altered, or without the architecture.
@@ -123,16 +124,16 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
             header = int.from_bytes(file.read(8), "little")
         if MAX_HEADER < header < Path(path).stat().st_size:
             raise InputError(f"{path}: a header of {header:,} bytes, more than {MAX_HEADER:,}; get it again")
-        with safe_open(path, framework="numpy") as file:
-            metadata = dict(file.metadata() or {})
-            tensors = {name: _tensor(path, file, name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
+        metadata = _metadata(path)
+        tensors = TensorFile(path)
+        checksum = _checksum(tensors)
     try:
         architecture = json.loads(metadata.pop("architecture"))
     except Exception:  # text of anyone, nested perhaps without end
         raise InputError(
             f"{path}: no architecture in its metadata; write the file with adaptive_neon.families.checkpoints"
         ) from None
-    if metadata.pop("checksum", None) not in (None, _checksum(tensors)):
+    if metadata.pop("checksum", None) not in (None, checksum):
         raise InputError(f"{path}: its weights are not those that were written; remove it and make it again")
     return Checkpoint(tensors, architecture, metadata)
 
@@ -182,12 +183,30 @@ def _metadata(path: str | Path) -> dict[str, str]:
         return dict(file.metadata() or {})
 
 
-def _tensor(path: str | Path, file: safe_open, name: str) -> np.ndarray:
-    """A tensor; one of a floating-point type that NumPy lacks, such as bfloat16 or float8, as float32."""
-    if file.get_slice(name).get_dtype().startswith(("BF", "F8", "F4")):
-        with safe_open(path, framework="pt") as other:  # torch reads them, and need not be there for all others
-            return other.get_tensor(name).float().numpy()
-    return file.get_tensor(name)
+class TensorFile(Mapping[str, np.ndarray]):
+    """The tensors of a safetensors file, each read when it is asked for.
+
+    Those of a floating-point type that NumPy lacks, such as bfloat16 or float8, are float32.
+    """
+
+    def __init__(self, path: str | Path):
+        self.path = path
+        self.file = safe_open(path, framework="numpy")
+        self.names = dict.fromkeys(self.file.keys())
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        if name not in self.names:
+            raise KeyError(name)
+        if self.file.get_slice(name).get_dtype().startswith(("BF", "F8", "F4")):
+            with safe_open(self.path, framework="pt") as file:  # torch, which need not be there for all others
+                return file.get_tensor(name).float().numpy()
+        return self.file.get_tensor(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+    def __len__(self) -> int:
+        return len(self.names)
 
 
 def _checksum(tensors: Mapping[str, np.ndarray]) -> str:

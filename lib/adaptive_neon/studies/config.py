@@ -15,6 +15,7 @@ from adaptive_neon.merging.blocks import assign_blocks
 from adaptive_neon.search.settings import combinations
 
 MOST_POINTS = 10_000  # of a grid: more would take hours to plan, and years to run
+FOLDERS = {"toy": "the 2-D Gaussian studies", "compare": "several studies on one page"}  # of results
 HIGHEST_SEED = 2**32 - 1  # torch's generator on a CPU takes 32 bits of a seed
 
 # JSON calls 2.0 an integer and lets infinities pass; a number of images is neither.
@@ -238,8 +239,11 @@ def _contradictions(config: Mapping) -> Iterator[tuple[str, str]]:
             "replica_stride",
             f"{config['replica_stride']} is below the highest seed, {highest - 1}: replicas would share seeds",
         )
-    if config["experiment"] == "toy":
-        yield "experiment", "toy is the folder of the 2-D Gaussian studies; choose another name"
+    if config["experiment"] in FOLDERS:
+        yield (
+            "experiment",
+            f"{config['experiment']} is the folder of {FOLDERS[config['experiment']]}; choose another name",
+        )
     yield from _toy_contradictions(config["toy"])
 
 

@@ -29,9 +29,9 @@ def table_rows(summary: Mapping) -> list[list[str]]:
             row += [
                 ", ".join([weights_text(model["w"]), *_settings(model)]),
                 _number(model["fid"]),
-                _estimate(model, "fid_interval"),
+                estimate_text(model, "fid_interval"),
             ]
-        rows.append([*row, _estimate(entry["gain"], "interval"), entry["gain"]["verdict"]])
+        rows.append([*row, estimate_text(entry["gain"], "interval"), entry["gain"]["verdict"]])
     return rows
 
 
@@ -66,7 +66,7 @@ def metrics_rows(summary: Mapping, entry: Mapping) -> list[list[str]]:
             for share in ("precision", "recall", "density", "coverage")
         ]
         kid = f"{model['kid']:.3g} ± {model['kid_deviation']:.2g}"
-        rows.append([name, _number(model["fid"]), _estimate(model, "fid_interval"), kid, *shares])
+        rows.append([name, _number(model["fid"]), estimate_text(model, "fid_interval"), kid, *shares])
     return rows
 
 
@@ -148,13 +148,13 @@ def answer(summary: Mapping) -> list[str]:
         f"After {entry['kimg']} kimg of self-training, one weight for the whole network ({weights['global']}) "
         f"{effect} the FID: {base:.3f} for the base model{at}, {single:.3f} for the merged one "
         f"({single / base - 1:+.0%}). Corrected for the bias of a finite number of images, the improvement is "
-        f"{_estimate(improvement, 'interval')}, a 95 % interval {level}."
+        f"{estimate_text(improvement, 'interval')}, a 95 % interval {level}."
     ]
     if gain["interval"] is None:
         return [*sentences, "The best model with one weight per block diverged."]
     sentences.append(
         f"One weight per block ({weights['blockwise']}) gives {blockwise:.3f}, {_VERDICTS[gain['verdict']]} the "
-        f"best single weight: the corrected gain is {_estimate(gain, 'interval')}{won}."
+        f"best single weight: the corrected gain is {estimate_text(gain, 'interval')}{won}."
     )
     return [*sentences, changes_text(summary["base"], entry, first=bool(over))]
 
@@ -254,7 +254,8 @@ def _number(fid: float | None) -> str:
     return "diverged" if fid is None else f"{fid:.3f}"
 
 
-def _estimate(measured: Mapping, interval: str) -> str:
+def estimate_text(measured: Mapping, interval: str) -> str:
+    """A corrected FID or difference and the interval around it: `0.123 [0.100, 0.150]`."""
     if measured.get(interval) is None:
         return "diverged"
     return f"{measured['fid_corrected']:.3f} {_ends(measured[interval])}"
