@@ -112,6 +112,15 @@ def test_guidance_needs_classes(refuses):
         family.draw(network, [1], SAMPLER | {"guidance": 1.5})
 
 
+@pytest.mark.parametrize("name", ["DiT", "U-Net"])
+def test_models_without_classes(name):
+    network = randomised(build(ARCHITECTURES[name] | {"label_dim": 0}))
+    images, classes = family.draw(network, range(3), SAMPLER)
+    assert images.shape == (3, 8, 8, 1) and not classes.any()
+    losses = family.loss(network, images.repeat(4, 1, 1, 1), None, TRAINING | {"flow_share": 0.3}, torch.float32)
+    assert losses.shape == (12,) and torch.isfinite(losses).all()
+
+
 def test_a_diverged_model_has_no_images(network):
     with torch.no_grad():
         next(network.parameters()).fill_(torch.nan)

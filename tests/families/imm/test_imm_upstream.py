@@ -15,7 +15,7 @@ import pytest
 import torch
 from adaptive_neon.families import loading
 from adaptive_neon.families.checkpoints import read_model
-from adaptive_neon.families.imm import family
+from adaptive_neon.families.imm import family, settings
 from adaptive_neon.families.imm.matching import pushforward
 from adaptive_neon.families.sampling import seeded_noise
 from torchvision_shim import import_torchvision
@@ -110,8 +110,8 @@ def test_samples_equal_upstream(networks, monkeypatch, upstream, ours_sampler, t
     torch.testing.assert_close(seen[0], expected, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("settings", [{}, {"a": 1, "b": 4, "k": 15, "min_tr_gap": 0}], ids=["ImageNet", "CIFAR"])
-def test_losses_and_gradients_equal_upstream(networks, upstream, monkeypatch, settings):
+@pytest.mark.parametrize("changed", [{}, {"a": 1, "b": 4, "k": 15, "min_tr_gap": 0}], ids=["ImageNet", "CIFAR"])
+def test_losses_and_gradients_equal_upstream(networks, upstream, monkeypatch, changed):
     """On a batch of six groups of four, a tenth of whose labels are dropped."""
     if not (Path(os.environ["IMM_REPO"]) / "training/loss.py").exists():
         pytest.skip("IMM_REPO has no loss; name the folder imm of a checkout of SinaAlemohammad/Neon")
@@ -120,7 +120,7 @@ def test_losses_and_gradients_equal_upstream(networks, upstream, monkeypatch, se
     theirs, ours = networks
     wrapped = torch.nn.Module()
     wrapped.module, wrapped.forward = theirs, theirs.forward
-    constants = {"a": 2, "b": 4, "k": 12, "min_tr_gap": 1e-4} | settings
+    constants = {"a": 2, "b": 4, "k": 12, "min_tr_gap": 1e-4} | changed
     loss = upstream("training.loss").IMMLoss(sample_t_mode="uniform", **constants)
     images = torch.randint(256, (24, 8, 8, 1), dtype=torch.uint8)
     labels = torch.arange(24) % 10
@@ -128,7 +128,7 @@ def test_losses_and_gradients_equal_upstream(networks, upstream, monkeypatch, se
     torch.manual_seed(3)
     expected, _ = loss(wrapped, family.from_uint8(images), torch.eye(10)[labels], device=torch.device("cpu"))
     torch.manual_seed(3)
-    found = family.loss(ours.train(), images, labels, {"dropout": 0} | settings, torch.float32)
+    found = family.loss(ours.train(), images, labels, {"dropout": 0} | changed, torch.float32)
     torch.testing.assert_close(found[::4], expected, rtol=1e-4, atol=1e-6)
     expected.mean().backward()
     found.mean().backward()
@@ -136,6 +136,21 @@ def test_losses_and_gradients_equal_upstream(networks, upstream, monkeypatch, se
     for name, parameter in ours.named_parameters():
         scale = gradients[name].abs().max().item()
         torch.testing.assert_close(parameter.grad, gradients[name], rtol=1e-3, atol=1e-4 * scale + 1e-9, msg=name)
+
+
+def test_the_usage_that_is_told_works(networks, upstream, tmp_path):
+    _, ours = networks
+    torch.save(ours.state_dict(), tmp_path / "model.pt")
+    architecture = {"family": "imm"} | ARGUMENTS | {"codec": None}
+    architecture |= UNET if ours.is_unet else DIT | {"temb_type": "stride" if ours.sees_stride else "identity"}
+    space = {"training": types.SimpleNamespace(preconds=upstream("training.preconds")), "torch": torch}
+    exec(settings.upstream_usage(architecture, str(tmp_path / "model.pt")), space)
+    x, t, classes = torch.randn(2, 1, 8, 8), torch.tensor([0.9, 0.2]).double(), hot(1, 10)
+    with torch.no_grad():
+        found = space["network"].eval()(
+            x, t.reshape(-1, 1, 1, 1), torch.zeros(2, 1, 1, 1).double() + ours.eps, classes
+        )
+        torch.testing.assert_close(found, ours(x, t, classes), rtol=1e-6, atol=1e-6)
 
 
 def test_reads_upstreams_pickles(networks, tmp_path):
