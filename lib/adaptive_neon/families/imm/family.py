@@ -106,41 +106,57 @@ def loss(
     dtype: torch.dtype,
     codec: AutoencoderKL | None = None,
 ) -> Tensor:
-    """The moment-matching loss of each image's group; of a share of the groups, the flow-matching loss; [N].
-
-    The target f(x_r, r, s) is computed in float32 and sees the classes of all images, with the same dropout.
-    """
+    """The moment-matching loss of each image's group; of a share of the groups, the flow-matching loss; [N]."""
     settings = TRAINING | training
     y = from_uint8(images)
     if codec is not None:
         with torch.no_grad(), autocast(y.device, dtype):
             y = codec.sample(y).float()
     classes = one_hot(labels, network.label_dim, y.device) if network.label_dim else y.new_zeros(len(y), 0)
-    size = settings["group"]
-    groups = len(y) // size
+    groups = len(y) // settings["group"]
     matched = groups - round(settings["flow_share"] * groups)
     times = draw_times(matched, network.T, network.eps, settings["k"], settings["min_tr_gap"], y.device)
     dropped = classes * (torch.rand(len(y), 1, device=y.device) >= settings["label_dropout"])
     noise = network.sigma_data * torch.randn_like(y)
+    first = slice(matched * settings["group"])
+    rest = slice(first.stop, None)
+    losses = []
+    if matched:
+        labelled = classes[first], dropped[first]
+        losses.append(matching_loss(network, y[first], noise[first], *labelled, times, settings, dtype))
+    if matched < groups:
+        losses.append(flow_matching_loss(network, y[rest], noise[rest], dropped[rest], dtype))
+    return torch.cat(losses)
 
-    first = matched * size
-    flow = flow_matching_loss(network, y[first:], noise[first:], dropped[first:], dtype)
-    if not matched:
-        return flow
+
+def matching_loss(
+    network: IMMPrecond,
+    y: Tensor,
+    noise: Tensor,
+    classes: Tensor,
+    dropped: Tensor,
+    times: tuple[Tensor, Tensor, Tensor],
+    settings: Mapping,
+    dtype: torch.dtype,
+) -> Tensor:
+    """The moment-matching loss of each image's group (see `matching.moment_matching_loss`), [N].
+
+    The target f(x_r, r, s) is computed in float32 and sees all classes, the jump from t those that are left; both
+    see the same dropout.
+    """
+    size = settings["group"]
     t, r, s = (time.repeat_interleave(size, dim=0) for time in times)
-    y, noise = y[:first], noise[:first]
-    devices = [y.device] if y.is_cuda else []
-    with torch.no_grad(), torch.random.fork_rng(devices):
-        target = network(interpolate(y, noise, r), r, classes[:first], s)
-    reached = network(interpolate(y, noise, t), t, dropped[:first], s, dtype)
+    with torch.no_grad(), torch.random.fork_rng([y.device] if y.is_cuda else []):
+        target = network(interpolate(y, noise, r), r, classes, s)
+    reached = network(interpolate(y, noise, t), t, dropped, s, dtype)
     _, out = network.coefficients(times[0], times[2])
     losses = moment_matching_loss(
-        reached.unflatten(0, (matched, size)),
-        target.unflatten(0, (matched, size)),
+        reached.unflatten(0, (-1, size)),
+        target.unflatten(0, (-1, size)),
         1 / out.abs().flatten(),
         time_weight(times[0].flatten(), settings["a"], settings["b"]),
     )
-    return torch.cat([losses.repeat_interleave(size), flow])
+    return losses.repeat_interleave(size)
 
 
 def flow_matching_loss(
