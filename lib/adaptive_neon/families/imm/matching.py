@@ -37,7 +37,7 @@ def interpolate(y: Tensor, noise: Tensor, t: Tensor) -> Tensor:
 def time_steps(
     steps: int, highest: float, lowest: float, discretization: str = "uniform", mid_nt: float | None = None
 ) -> Tensor:
-    """The times T = t_0 > … > t_steps = ε of a sampler (section 5.1 and appendix C.8), float64 [steps + 1].
+    """The times T = t_0 > … > t_steps = ε of a sampler, float64 [steps + 1].
 
     Args:
         highest: T.
@@ -56,7 +56,7 @@ def time_steps(
 
 
 def pushforward(jump: Jump, noise: Tensor, times: Tensor) -> Tensor:
-    """Samples by jumping from each time to the next (Algorithm 2).
+    """Samples by jumping from each time to the next, the paper's pushforward sampling.
 
     Args:
         jump: f(x, t, s) for x [N, …] and scalar t and s.
@@ -78,10 +78,9 @@ def pushforward(jump: Jump, noise: Tensor, times: Tensor) -> Tensor:
 def draw_times(
     groups: int, highest: float, lowest: float, k: float, min_tr_gap: float, device: torch.device
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Times t, r and s of each group, s ≤ r < t: t uniform in [ε, T], s in [ε, t] (Algorithm 1).
+    """Times t, r and s of each group, s ≤ r < t: t uniform in [ε, T], s in [ε, t].
 
-    r is t less a constant decrement of η, (η(T) − η(ε))/2^k, but at least by `min_tr_gap` and not beyond s
-    (section 4.1 and appendix C.3).
+    r is t less a constant decrement of η, (η(T) − η(ε))/2^k, but at least by `min_tr_gap` and not beyond s.
 
     Args:
         highest: T.
@@ -98,7 +97,7 @@ def draw_times(
 
 
 def laplace_kernel(a: Tensor, b: Tensor, weight: Tensor) -> Tensor:
-    """exp(−w·‖a − b‖/D) of all pairs of particles, D their dimension (section 4.2 and appendix C.5).
+    """exp(−w·‖a − b‖/D) of all pairs of particles, D their dimension: the paper's Laplace kernel.
 
     Args:
         a: [G, M, …].
@@ -114,7 +113,7 @@ def laplace_kernel(a: Tensor, b: Tensor, weight: Tensor) -> Tensor:
 
 
 def moment_matching_loss(reached: Tensor, target: Tensor, kernel_weight: Tensor, weight: Tensor) -> Tensor:
-    """Weighted squared maximum mean discrepancy within each group (eq. 12, a V-statistic).
+    """Weighted squared maximum mean discrepancy within each group, a V-statistic.
 
     Args:
         reached: f(x_t, t, s), [G, M, …].
@@ -133,7 +132,7 @@ def moment_matching_loss(reached: Tensor, target: Tensor, kernel_weight: Tensor,
 
 
 def time_weight(t: Tensor, a: float, b: float) -> Tensor:
-    """w(s, t) = α^a/(α² + σ²) · ½·(−dλ/dt) · sigmoid(b − λ) with λ = 2·ln(α/σ) (eq. 13)."""
+    """w(s, t) = α^a/(α² + σ²) · ½·(−dλ/dt) · sigmoid(b − λ) with λ = 2·ln(α/σ), α = 1 − t, σ = t."""
     log_snr = 2 * (torch.log1p(-t) - t.log())
     slope = 2 / (t * (1 - t))  # −dλ/dt
     return (1 - t) ** a / ((1 - t) ** 2 + t**2) * slope / 2 * torch.sigmoid(b - log_snr)
