@@ -19,6 +19,10 @@ EXPERIMENTS = {  # some jobs of each
     "imagenet512-var-d36": PUBLISHED
     | {("import_codec",), ("finetune", "0", "3000"), ("generate", "0", "grid", "200", "0.2@guidance~3.2")},
     "cifar10-small": {("base",), ("import_extractor",), ("finetune", "0", "100")},
+    "cifar10-flow-small": {("base",), ("import_extractor",), ("finetune", "0", "100")},
+    "cifar10-imm-small": {("base",), ("import_extractor",), ("finetune", "0", "100")},
+    "digits-imm": {("base",), ("extractor",), ("finetune", "0", "25")},
+    "imagenet256-imm": PUBLISHED | {("import_codec",), ("finetune", "0", "6042")},
     "digits-flow": {("base",), ("extractor",), ("finetune", "0", "25")},
     "digits-var": {("base",), ("codec",), ("finetune", "0", "12")},
     "digits-null": {("base",), ("extractor",), ("randomise", "4", "12")},

@@ -72,3 +72,23 @@ def dit_blocks(depth: int) -> dict[str, str]:
 
 
 DIT_BUFFERS = ("pos_embed",)
+
+AUTOENCODER = {
+    "img_channels": FACTOR,
+    "ch": WIDTH | {"multipleOf": 32},
+    "ch_mult": FACTORS,
+    "num_res_blocks": COUNT | {"maximum": 100},
+    "attn_levels": {"type": "array", "maxItems": 32, "items": {"type": "integer", "minimum": 0, "maximum": 31}},
+    "z_channels": FACTOR,
+}
+
+# The published autoencoders: MAR's KL-16 and Stable Diffusion's, f = 8.
+KL_16 = {
+    "img_channels": 3,
+    "ch": 128,
+    "ch_mult": [1, 1, 2, 2, 4],
+    "num_res_blocks": 2,
+    "attn_levels": [4],
+    "z_channels": 16,
+}
+SD_F8 = KL_16 | {"ch_mult": [1, 2, 4, 4], "attn_levels": [], "z_channels": 4}
