@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from itertools import pairwise
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -95,4 +96,4 @@ def euler_maruyama(velocity: Callable[[Tensor, float], Tensor], noise: Tensor) -
 
 def times(steps: int) -> list[float]:
     """1 = t_0 > … > t_(steps − 1) = 0.04, evenly spaced, and 0."""
-    return [*torch.linspace(1, LAST, steps, dtype=torch.float64).tolist(), 0.0]
+    return [*np.linspace(1, LAST, steps).tolist(), 0.0]
