@@ -159,6 +159,34 @@ def test_micro_batches_add_up_to_the_batch(start, rolling, data, monkeypatch, mi
     assert parts.losses[0][1] == pytest.approx(loss.mean().item(), rel=1e-5)
 
 
+def first_gradient(training, data):
+    """Of the loss of the first step, by autograd alone."""
+    images, labels = data
+    network, settings = training.network, training.settings
+    order = data_order(settings.seed, 0, settings.batch, len(images))
+    torch.manual_seed(stream_seed(settings.seed, 0, 0))
+    batch, classes = torch.from_numpy(images[order]), torch.from_numpy(labels[order])
+    losses = training.loss(network, batch, classes, settings.family, torch.float32)
+    parameters = dict(network.named_parameters())
+    gradients = torch.autograd.grad(losses.sum() / settings.batch, list(parameters.values()))
+    return dict(zip(parameters, gradients, strict=True))
+
+
+@pytest.mark.parametrize("clip_norm", [None, 1e-7])
+def test_the_first_step_of_adamw(start, rolling, data, clip_norm):
+    """Its moments are g and g², so θ ← (1 − lr·λ)·θ − lr·g/(|g| + 1e-8), g clipped; vectors don't decay."""
+    training = start(ema_halflife_kimg=0, weight_decay=0.1, clip_norm=clip_norm, betas=[0.8, 0.99])
+    before = copy.deepcopy(training.network.state_dict())
+    gradients = first_gradient(training, data)
+    norm = sum((g**2).sum() for g in gradients.values()) ** 0.5
+    train(training, *data, 4, rolling())
+    for name, g in gradients.items():
+        g = g if clip_norm is None else g * clip_norm / norm
+        decay = 1 - SETTINGS["lr"] * 0.1 if g.ndim > 1 else 1
+        expected = decay * before[name] - SETTINGS["lr"] * g / (g.abs() + 1e-8)
+        torch.testing.assert_close(training.ema.state_dict()[name], expected, rtol=1e-5, atol=1e-6)
+
+
 def test_learning_rate_ramps_up(start, rolling, data):
     training = start(lr_rampup_kimg=0.01)
     rates = []

@@ -1,6 +1,6 @@
 """The training loop, one segment at a time: Adam, a ramp of the learning rate, a moving average of the weights.
 
-The hyperparameters are those of Karras et al. 2022 (arXiv 2206.00364, table 7 and section 5).
+By default the hyperparameters are those of Karras et al. 2022 (arXiv 2206.00364, table 7 and section 5).
 
 Every random number of a step follows from (seed, step, micro-batch), and the order of the data from
 (seed, epoch). A segment that continues from a saved state therefore equals an uninterrupted run.
@@ -23,12 +23,23 @@ from adaptive_neon.training.distributed import add_up, processes, rank
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """How a model is trained; lengths are in kimg, thousands of training images."""
+    """How a model is trained; lengths are in kimg, thousands of training images.
+
+    Attributes:
+        ema_halflife_kimg: of the moving average; 0 gives the raw weights.
+        betas: of Adam's moments.
+        weight_decay: decoupled from the gradient (AdamW, Loshchilov and Hutter 2017, arXiv 1711.05101), of the
+            tensors of two or more dimensions.
+        clip_norm: the gradient's largest norm; None lets any pass.
+    """
 
     batch: int
     lr: float
     ema_halflife_kimg: float
     seed: int
+    betas: tuple[float, float] = (0.9, 0.999)
+    weight_decay: float = 0.0
+    clip_norm: float | None = None
     ema_rampup_ratio: float | None = None
     lr_rampup_kimg: float = 0.0
     micro_batch: int | None = None
@@ -59,7 +70,17 @@ class Training:
     def __post_init__(self):
         self.network.train().requires_grad_(True)
         self.ema = copy.deepcopy(self.network).eval().requires_grad_(False)
-        self.optimizer = torch.optim.Adam(self.network.parameters(), lr=self.settings.lr, fused=True)
+        self.optimizer = torch.optim.AdamW(
+            self._parameter_groups(), self.settings.lr, self.settings.betas, weight_decay=0.0, fused=True
+        )
+
+    def _parameter_groups(self) -> list[dict]:
+        parameters = list(self.network.parameters())
+        if not self.settings.weight_decay:
+            return [{"params": parameters}]
+        matrices = [parameter for parameter in parameters if parameter.ndim > 1]
+        others = [parameter for parameter in parameters if parameter.ndim <= 1]
+        return [{"params": matrices, "weight_decay": self.settings.weight_decay}, {"params": others}]
 
     def state_dict(self) -> dict:
         """All that `load_state_dict` needs to continue as if nothing had happened."""
@@ -192,6 +213,8 @@ def _step(training: Training, images: np.ndarray, labels: np.ndarray | None, dty
     ramp = min(training.images_seen / (settings.lr_rampup_kimg * 1000), 1.0) if settings.lr_rampup_kimg else 1.0
     for group in training.optimizer.param_groups:
         group["lr"] = settings.lr * ramp
+    if settings.clip_norm is not None:
+        nn.utils.clip_grad_norm_(network.parameters(), settings.clip_norm)
     training.optimizer.step()
     _update_ema(training)
     training.images_seen += settings.batch
