@@ -104,7 +104,7 @@ class XAR(nn.Module):
 
         Args:
             cells: [N, n, tokens of a cell, width of a token], at their times.
-            time: in [0, 1], [N, n]; the network knows a thousand times.
+            time: in [0, 1], [N or 1, n]; the network knows a thousand times.
             classes: int64 [N], `label_dim` for none.
             first: the place of the first of them in the sequence.
             cache: as `new_cache` makes it, with the cells before `first` in it; takes these, in place of what it
@@ -264,5 +264,5 @@ def normalise(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
 
 
 def thousandths(time: Tensor) -> Tensor:
-    """Features of times in [0, 1], [N, n] → [N, n, 256]: the network knows whole thousandths, rounded down."""
+    """Features of times in [0, 1], [N, n] → [N, n, 256]; the network knows whole thousandths, rounded down."""
     return time_features((time.float() * 1000).long().flatten()).unflatten(0, time.shape)
