@@ -13,6 +13,7 @@ include: "rules/selftraining.smk"
 include: "rules/evaluation.smk"
 include: "rules/report.smk"
 include: "rules/toy.smk"
+include: "rules/compare.smk"
 
 
 # On a cluster these run where snakemake does: the work of seconds, or in need of the internet.
@@ -24,6 +25,7 @@ localrules:
     figures,
     model,
     report,
+    compare,
 
 
 rule all:

@@ -41,12 +41,13 @@ if config["base"]["checkpoint"]:
         conda:
             ENVIRONMENT
         resources:
-            mem_mb=4000,
+            mem_mb=RUN["memory_mb"],
             runtime=60,
         params:
             source=config["base"]["checkpoint"],
             sha256=config["base"]["sha256"],
             architecture=config["base"]["architecture"],
+            codec=config["base"]["codec"],
         script:
             "../scripts/import_base.py"
 
@@ -54,7 +55,8 @@ else:
 
     rule base:
         input:
-            DATA,
+            images=DATA,
+            codec=CODEC,
         output:
             model=BASE,
             losses=f"{RESULTS}/base/losses.csv",
@@ -67,10 +69,61 @@ else:
         threads: RUN["training_threads"]
         resources:
             gpu=TRAINING_GPUS,
-            mem_mb=4000,
+            mem_mb=RUN["memory_mb"],
             runtime=720,
         params:
             architecture=config["base"]["architecture"],
             training=config["base"]["training"],
         script:
             "../scripts/base.py"
+
+
+if config["base"]["codec"]:
+
+    localrules:
+        import_codec,
+
+    rule import_codec:
+        input:
+            base=BASE,
+            codec=local_file(config["base"]["codec"]),
+        output:
+            f"{RESULTS}/base/codec.safetensors",
+        log:
+            logs("codec"),
+        benchmark:
+            benchmarks("codec")
+        priority: FETCHES
+        conda:
+            ENVIRONMENT
+        resources:
+            mem_mb=RUN["memory_mb"],
+            runtime=60,
+        params:
+            source=config["base"]["codec"],
+            sha256=config["base"].get("codec_sha256"),
+        script:
+            "../scripts/import_codec.py"
+
+elif CODEC:
+
+    rule codec:
+        input:
+            DATA,
+        output:
+            CODEC,
+        log:
+            logs("codec"),
+        benchmark:
+            benchmarks("codec")
+        conda:
+            ENVIRONMENT
+        threads: RUN["training_threads"]
+        resources:
+            mem_mb=4000,
+            runtime=60,
+        params:
+            architecture=config["base"]["architecture"],
+            seed=config["base"]["training"]["seed"],
+        script:
+            "../scripts/codec.py"

@@ -9,6 +9,7 @@ from adaptive_neon.studies.layers import read_config
 from adaptive_neon.errors import InputError
 from adaptive_neon.merging.grid import cell_name, point_name
 from adaptive_neon.data.images import shards_of
+from adaptive_neon.search.settings import parse_settings, settings_name, split
 from adaptive_neon.jobs.job import tie_jobs_to_workflow
 from adaptive_neon.jobs.lock import lock_results
 from adaptive_neon.studies.plan import BASE_KIMG, Study
@@ -33,6 +34,12 @@ RUN = config["run"]
 RESULTS = f"results/{config['experiment']}"
 
 BASE = f"{RESULTS}/base/model.safetensors"
+# The frozen autoencoder or tokenizer of a family that draws latents or tokens.
+CODEC = (
+    [f"{RESULTS}/base/codec.safetensors"]
+    if config["base"]["codec"] or (config["base"]["architecture"] or {}).get("codec")
+    else []
+)
 DATA = f"{RESULTS}/data/images.npz"
 EXTRACTOR = f"{RESULTS}/reference/{config['features']['extractor']}.safetensors"
 REFERENCE = f"{RESULTS}/reference/{config['features']['extractor']}.npz"
@@ -49,6 +56,8 @@ BASE_CELLS = {
     "grid": cell_name(STUDY.base_point),
     "heldout": point_name(STUDY.base_point),
 }
+# What the names of points and cells go on with: the sampler settings that are searched.
+SEARCHED_SETTINGS = list(map(settings_name, STUDY.settings))
 CELL = f"{REPLICA}/{{stage}}/{{kimg}}/{{cell}}"
 CELL_NAME = "replica-{replica}/{stage}-{kimg}/{cell}"
 
@@ -101,6 +110,7 @@ def snapshot(replica, kimg):
 
 CELL_MODELS = {
     "base": BASE,
+    "codec": CODEC,
     "tuned": lambda wildcards: snapshot(wildcards.replica, wildcards.kimg),
 }
 
@@ -108,8 +118,14 @@ CELL_MODELS = {
 def cell_points(wildcards):
     """The points of a cell: of the grid, all with its weights; elsewhere a cell is one point."""
     if wildcards.stage == "grid":
-        return [point_name(point) for point in STUDY.cells[wildcards.cell]]
+        cell, settings = split(wildcards.cell)
+        return [point_name(point) + settings for point in STUDY.cells[cell]]
     return [wildcards.cell]
+
+
+def cell_sampler(wildcards):
+    """The sampler settings that a cell is drawn with."""
+    return config["sampler"] | parse_settings(wildcards.cell)
 
 
 def cell_shards(wildcards):
@@ -136,7 +152,7 @@ def training_state(wildcards):
 
 def cell_file(stage, kimg, cell, name):
     """A file of a cell, with the replica left open. All weights 0 is the base model after any self-training."""
-    kimg = BASE_KIMG if cell == BASE_CELLS[stage] else kimg
+    kimg = BASE_KIMG if split(cell)[0] == BASE_CELLS[stage] else kimg
     return f"{REPLICA}/{stage}/{kimg}/{cell}/{name}"
 
 

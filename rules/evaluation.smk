@@ -17,13 +17,13 @@ rule shard:
     threads: RUN["job_threads"]
     resources:
         gpu=GPU,
-        mem_mb=4000,
+        mem_mb=RUN["memory_mb"],
         runtime=720,
     params:
         points=cell_points,
         blocks=block_patterns(config),
         seeds=lambda wildcards: cell_shards(wildcards)[int(wildcards.shard)],
-        sampler=config["sampler"],
+        sampler=cell_sampler,
     script:
         "../scripts/generate.py"
 
@@ -43,7 +43,7 @@ rule generate:
     threads: RUN["job_threads"]
     resources:
         gpu=lambda wildcards, input: 0 if input.shards else GPU,
-        mem_mb=4000,
+        mem_mb=RUN["memory_mb"],
         runtime=720,
     params:
         points=cell_points,
@@ -51,7 +51,7 @@ rule generate:
         seeds=lambda wildcards: STUDY.seeds(
             SEEDS[wildcards.stage], int(wildcards.replica)
         ),
-        sampler=config["sampler"],
+        sampler=cell_sampler,
     script:
         "../scripts/generate.py"
 
@@ -89,8 +89,9 @@ rule measure:
 checkpoint select:
     input:
         lambda wildcards: [
-            cell_file("grid", wildcards.kimg, cell, "metrics.json")
+            cell_file("grid", wildcards.kimg, f"{cell}{settings}", "metrics.json")
             for cell in STUDY.cells
+            for settings in SEARCHED_SETTINGS
         ],
     output:
         f"{REPLICA}/selection/{{kimg}}.json",
@@ -104,10 +105,12 @@ checkpoint select:
         mem_mb=500,
         runtime=5,
     params:
-        points=[point_name(point) for point in STUDY.grid_points],
-        roles={
-            "base": point_name(STUDY.base_point),
-            "collapsed": point_name(STUDY.collapsed_point),
-        },
+        points=[
+            point_name(point) + settings
+            for point in STUDY.grid_points
+            for settings in SEARCHED_SETTINGS
+        ],
+        base=[point_name(STUDY.base_point) + settings for settings in SEARCHED_SETTINGS],
+        collapsed=point_name(STUDY.collapsed_point),
     script:
         "../scripts/select.py"

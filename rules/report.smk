@@ -4,7 +4,7 @@ FIGURES = f"{RESULTS}/figures"
 TABLES = f"{RESULTS}/tables"
 IMAGE_SETS = ("synthetic", "search", "heldout")
 STUDY_CONFIG = {
-    key: value for key, value in config.items() if key not in ("run", "toy")
+    key: value for key, value in config.items() if key not in ("run", "compare", "toy")
 }
 ALL_SEEDS = [
     {"replica": replica}
@@ -103,6 +103,7 @@ rule model:
     input:
         summary=rules.summary.output.summary,
         base=BASE,
+        codec=CODEC,
         tuned=[snapshot(0, kimg) for kimg in STUDY.snapshots],
     output:
         directory(f"{RESULTS}/model"),
@@ -113,7 +114,7 @@ rule model:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=2000,
+        mem_mb=RUN["memory_mb"],
         runtime=10,
     params:
         snapshots=STUDY.snapshots,

@@ -4,6 +4,7 @@
 rule synthetic:
     input:
         base=BASE,
+        codec=CODEC,
     output:
         f"{REPLICA}/synthetic/images.npz",
     log:
@@ -15,7 +16,7 @@ rule synthetic:
     threads: RUN["training_threads"]
     resources:
         gpu=GPU,
-        mem_mb=4000,
+        mem_mb=RUN["memory_mb"],
         runtime=720,
     params:
         seeds=lambda wildcards: STUDY.seeds("synthetic", int(wildcards.replica)),
@@ -27,6 +28,7 @@ rule synthetic:
 rule finetune:
     input:
         base=BASE,
+        codec=CODEC,
         images=f"{REPLICA}/synthetic/images.npz",
         state=training_state,
     output:
@@ -42,7 +44,7 @@ rule finetune:
     threads: RUN["training_threads"]
     resources:
         gpu=TRAINING_GPUS,
-        mem_mb=4000,
+        mem_mb=RUN["memory_mb"],
         runtime=1440,
     params:
         training={
@@ -69,7 +71,7 @@ rule randomise:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=2000,
+        mem_mb=RUN["memory_mb"],
         runtime=10,
     params:
         blocks=block_patterns(config),
@@ -96,7 +98,7 @@ rule drift:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=2000,
+        mem_mb=RUN["memory_mb"],
         runtime=10,
     params:
         blocks=block_patterns(config),

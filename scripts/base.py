@@ -1,10 +1,12 @@
 """Train θ_r from scratch."""
 
+from functools import partial
+
 import torch
 from adaptive_neon.data.images import read_images
 from adaptive_neon.families import family_of
 from adaptive_neon.families.checkpoints import write_checkpoint
-from adaptive_neon.families.loading import arrays, build
+from adaptive_neon.families.loading import arrays, build, load_codec
 from adaptive_neon.jobs.device import pick_precision
 from adaptive_neon.jobs.job import job, progress_bar
 from adaptive_neon.jobs.rolling import RollingCheckpoint, fingerprint
@@ -14,13 +16,14 @@ from adaptive_neon.training.loop import Training, TrainingSettings, train, write
 params, run = snakemake.params, snakemake.config["run"]
 in_processes(run["training_processes"], snakemake.log[0])
 with job(snakemake.log[0], snakemake.threads), process_group(run["device"]) as device:
-    images, labels = read_images(snakemake.input[0], "images")
+    images, labels = read_images(snakemake.input.images, "images")
     settings = TrainingSettings.from_section(params.training)
     until = round(params.training["kimg"] * 1000)
 
     torch.manual_seed(settings.seed)
     network = build(params.architecture, settings.family).to(device)
-    training = Training(network, settings, family_of(params.architecture).loss)
+    codec = load_codec(snakemake.input.codec, params.architecture, device)
+    training = Training(network, settings, partial(family_of(params.architecture).loss, **codec))
     rolling = RollingCheckpoint(
         snakemake.output.model,
         fingerprint([dict(params), run["device"], run["precision"]], snakemake.input),

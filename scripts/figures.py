@@ -8,6 +8,7 @@ from adaptive_neon.evaluation.manifolds import nearest_images
 from adaptive_neon.evaluation.measurement import read_reference
 from adaptive_neon.jobs.files import read_json
 from adaptive_neon.jobs.job import job
+from adaptive_neon.search.settings import split
 from adaptive_neon.studies import figures
 from adaptive_neon.studies.comparison import with_intervals
 
@@ -44,8 +45,12 @@ with job(snakemake.log[0], snakemake.threads):
         kimg = entry["kimg"]
         selection = selections[0, kimg]
         if params.grid_points:
-            fids = {point: selection["search"][point]["fid"] for point in params.grid_points}
-            figure = figures.plot_grid(fids, selection["indistinguishable"])
+            # With several sampler settings, those of the winner.
+            _, settings = split(selection["roles"]["blockwise"])
+            fids = {point: selection["search"][point + settings]["fid"] for point in params.grid_points}
+            figure = figures.plot_grid(
+                fids, [split(name)[0] for name in selection["indistinguishable"] if name.endswith(settings)]
+            )
             figures.save_figure(figure, folder / f"grid-{kimg}.svg")
         models = {"base": summary["base"]} | {role: entry[role] for role in selection["roles"] if role != "base"}
         figures.save_figure(figures.plot_classes(models), folder / f"classes-{kimg}.svg")

@@ -1,9 +1,11 @@
 """Train θ_r on its own images, from the previous snapshot to this one; θ_s is the moving average."""
 
+from functools import partial
+
 from adaptive_neon.data.images import read_images
 from adaptive_neon.families import family_of
 from adaptive_neon.families.checkpoints import read_checkpoint, write_checkpoint
-from adaptive_neon.families.loading import arrays, load
+from adaptive_neon.families.loading import arrays, load, load_codec
 from adaptive_neon.jobs.device import pick_precision
 from adaptive_neon.jobs.job import job, progress_bar
 from adaptive_neon.jobs.rolling import RollingCheckpoint, fingerprint
@@ -19,7 +21,8 @@ with job(snakemake.log[0], snakemake.threads), process_group(run["device"]) as d
 
     settings = TrainingSettings.from_section(params.training | {"seed": params.seed})
     network = load(base, settings.family).to(device)
-    training = Training(network, settings, family_of(base.architecture).loss)
+    codec = load_codec(snakemake.input.codec, base.architecture, device)
+    training = Training(network, settings, partial(family_of(base.architecture).loss, **codec))
     if snakemake.input.state:
         training.load_state_dict(read_state(snakemake.input.state))
         training.losses.clear()

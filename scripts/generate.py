@@ -10,12 +10,12 @@ def sample():
     from adaptive_neon.families import family_of
     from adaptive_neon.families.batches import batch_size
     from adaptive_neon.families.checkpoints import Checkpoint, read_checkpoint
-    from adaptive_neon.families.loading import load
+    from adaptive_neon.families.loading import load, load_codec
     from adaptive_neon.families.sampling import sample_models
     from adaptive_neon.jobs.device import pick_device, pick_precision
     from adaptive_neon.jobs.rolling import RollingCheckpoint, fingerprint
     from adaptive_neon.merging.blocks import assign_blocks
-    from adaptive_neon.merging.extrapolation import merge
+    from adaptive_neon.merging.extrapolation import Merged
     from adaptive_neon.merging.grid import parse_point
 
     inputs, params, run = snakemake.input, snakemake.params, snakemake.config["run"]
@@ -30,12 +30,13 @@ def sample():
         tuned, names = None, ["images"]
 
     def load_network(name):
-        tensors = merge(base.tensors, tuned.tensors, parse_point(name), block_of) if tuned else base.tensors
+        tensors = Merged(base.tensors, tuned.tensors, parse_point(name), block_of) if tuned else base.tensors
         return load(Checkpoint(tensors, base.architecture)).to(device)
 
     batch = run["sampling_batch"] or batch_size(device.type, base.architecture["img_resolution"])
     dtype = pick_precision(run["precision"], device)
-    draw = partial(family_of(base.architecture).draw, sampler=params.sampler, dtype=dtype)
+    codec = load_codec(inputs.codec, base.architecture, device)
+    draw = partial(family_of(base.architecture).draw, sampler=params.sampler, dtype=dtype, **codec)
     rolling = RollingCheckpoint(
         snakemake.output[0],
         fingerprint([dict(params), run["device"], run["precision"], batch], [*inputs]),

@@ -1,9 +1,10 @@
 """The outcome: the improved model, if there is one, and its card."""
 
 import json
+import shutil
 from pathlib import Path
 
-from adaptive_neon.families.checkpoints import read_checkpoint, write_checkpoint
+from adaptive_neon.families.checkpoints import CODEC, read_checkpoint, write_checkpoint
 from adaptive_neon.jobs.files import read_json, replacing, sha256_of
 from adaptive_neon.jobs.job import job
 from adaptive_neon.studies.outcome import choose, improved_model, model_card
@@ -20,11 +21,15 @@ with job(snakemake.log[0], snakemake.threads):
 
         tuned = inputs.tuned[params.snapshots.index(choice.kimg)]
         recipe |= {"tuned": {"sha256": sha256_of(tuned), "kimg": choice.kimg}, "weights": choice.point}
+        recipe |= {"sampler": choice.sampler} if choice.sampler else {}
         model = improved_model(base, read_checkpoint(tuned), choice, params.blocks)
         origin = {name: recipe[name]["sha256"] for name in ("base", "tuned")}
-        about = model.metadata | origin | {"sampler": json.dumps(params.config["sampler"])}
+        about = model.metadata | origin | {"sampler": json.dumps(params.config["sampler"] | choice.sampler)}
         write_checkpoint(folder / "model.safetensors", model.tensors, model.architecture, **about)
         write_state_dict(folder / "model.pt", load(model))
+        for codec in inputs.codec:
+            with replacing(folder / CODEC) as temporary:
+                shutil.copyfile(codec, temporary)
     recipe |= {"seeds": params.seeds, "configuration": params.config}
     with replacing(folder / "README.md") as temporary:
         temporary.write_text(model_card(summary, choice, base.architecture, recipe, str(folder)))

@@ -2,19 +2,20 @@
 
 from adaptive_neon.jobs.files import read_json, write_json
 from adaptive_neon.jobs.job import job
-from adaptive_neon.search.selection import best_point, best_single_point, indistinguishable
+from adaptive_neon.search.selection import indistinguishable, roles
 
 with job(snakemake.log[0], snakemake.threads):
+    params = snakemake.params
     metrics = {}
     for path in snakemake.input:
         metrics |= read_json(path)
-    points = {point: metrics[point] for point in snakemake.params.points}
-    fids = {point: values["fid"] for point, values in points.items()}
-    winners = {"global": best_single_point(fids), "blockwise": best_point(fids)}
+    fids = {point: values["fid"] for point, values in metrics.items()}
+    found = roles(fids, params.points, params.base, params.collapsed)
+    points = {point: metrics[point] for point in params.points}
     outcome = {
-        "roles": snakemake.params.roles | winners,
-        "indistinguishable": indistinguishable(points, winners["blockwise"]),
+        "roles": found,
+        "indistinguishable": indistinguishable(points, found["blockwise"]),
         "search": metrics,
     }
     write_json(snakemake.output[0], outcome)
-    print(winners)
+    print(found)

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from adaptive_neon.merging.drift import block_norms, describe, drift, randomise
+from adaptive_neon.merging.drift import Drift, block_norms, describe, randomise
 
 BLOCK_OF = {"a": "first", "b": "second", "buffer": "second"}
 
@@ -36,7 +36,7 @@ def test_a_random_direction_has_the_norm_of_the_drift_in_each_block():
     tuned = {name: array + 0.1 * rng.random(array.shape, np.float32) for name, array in base.items()}
     tuned["buffer"] = base["buffer"]
     null = randomise(base, tuned, BLOCK_OF, [1, 12])
-    learned, random = drift(base, tuned), drift(base, null)
+    learned, random = Drift(base, tuned), Drift(base, null)
     assert block_norms(random, BLOCK_OF) == pytest.approx(block_norms(learned, BLOCK_OF), rel=1e-5)
     np.testing.assert_array_equal(null["buffer"], base["buffer"])
     assert null["a"].dtype == np.float32

@@ -6,6 +6,7 @@ the network's floating-point operations and what a device is taken to sustain.
 
 import argparse
 from pathlib import Path
+from statistics import mean
 
 from adaptive_neon.commands.options import add_configs
 from adaptive_neon.commands.output import say
@@ -22,6 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(configs: list[Path], device: str | None, results: Path | None) -> None:
     from adaptive_neon.families import family_of
     from adaptive_neon.families.loading import arguments
+    from adaptive_neon.search.settings import combinations
     from adaptive_neon.studies.estimate import (
         FLOPS,
         architecture_of,
@@ -38,7 +40,10 @@ def run(configs: list[Path], device: str | None, results: Path | None) -> None:
     architecture = architecture_of(config, results)
     family = family_of(architecture)
     network = arguments(architecture)
-    rules = rules_of(config, family.training_flop(network), family.drawing_flop(network, config["sampler"]))
+    drawing = family.drawing_flop(network, config["sampler"])
+    settings = combinations(config["grid"].get("sampler", {}))
+    searching = mean(family.drawing_flop(network, config["sampler"] | setting) for setting in settings)
+    rules = rules_of(config, family.training_flop(network), drawing, searching)
     rates = measured_rates(config, results)
     for line in estimate_lines(estimates(rules, rates, FLOPS[device]), device):
         say(line)

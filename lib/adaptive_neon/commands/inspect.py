@@ -23,7 +23,7 @@ def run(base: str, tuned: str | None, blocks: list[str] | None) -> None:
     from adaptive_neon.families.checkpoints import read_model
     from adaptive_neon.families.loading import load
     from adaptive_neon.merging.blocks import assign_blocks
-    from adaptive_neon.merging.drift import block_norms, drift
+    from adaptive_neon.merging.drift import Drift, block_norms
     from adaptive_neon.merging.extrapolation import require_same_network
 
     theta_r = read_model(base)
@@ -41,7 +41,7 @@ def run(base: str, tuned: str | None, blocks: list[str] | None) -> None:
         theta_s = read_model(tuned).tensors
         require_same_network(theta_r.tensors, theta_s)
         norms = block_norms(parameters, block_of)
-        distances = block_norms(drift(parameters, theta_s), block_of)
+        distances = block_norms(Drift(parameters, theta_s), block_of)
         rows[0] += ["|θ_s − θ_r|", "relative to |θ_r|"]
         for row in rows[1:]:
             row += [f"{distances[row[0]]:.5g}", f"{distances[row[0]] / norms[row[0]]:.5g}"]

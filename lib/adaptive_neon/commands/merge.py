@@ -42,7 +42,7 @@ def run(base: str, tuned: str, weights: str, blocks: list[str] | None, output: s
     theta_s = read_model(tuned)
     block_of = assign_blocks(theta_r.weights, patterns)
     merged = merge(theta_r.tensors, theta_s.tensors, point, block_of)
-    require_finite(output, {name: merged[name] for name in theta_r.weights})
+    require_finite(output, merged, theta_r.weights)
     origin = {"weights": point_name(point)} | {
         name: model.metadata["sha256"] for name, model in (("base", theta_r), ("tuned", theta_s))
     }

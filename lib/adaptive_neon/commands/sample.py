@@ -40,6 +40,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--class", dest="label", type=int, metavar="K", help="draw this class alone; default: by the seed"
     )
+    parser.add_argument(
+        "--codec",
+        metavar="FILE",
+        help="the autoencoder or tokenizer of a model that draws latents or tokens; "
+        "default: the codec.safetensors beside the model",
+    )
     parser.add_argument("--batch", type=int, help="images at a time (default: as many as the device likes)")
     add_device(parser, precision="auto")
 
@@ -53,6 +59,7 @@ def run(
     precision: str,
     sampler: list[str],
     label: int | None,
+    codec: str | None,
 ) -> None:
     numbers = parse_seeds(seeds)
     if batch is not None and not 1 <= batch <= LARGEST_BATCH:
@@ -62,8 +69,8 @@ def run(
     from adaptive_neon.data.datasets import check_new, write_dataset
     from adaptive_neon.families import family_of
     from adaptive_neon.families.batches import batch_size
-    from adaptive_neon.families.checkpoints import read_model
-    from adaptive_neon.families.loading import load
+    from adaptive_neon.families.checkpoints import find_codec, read_model
+    from adaptive_neon.families.loading import load, load_codec
     from adaptive_neon.families.sampling import sample_models
     from adaptive_neon.jobs.device import pick_device, pick_precision
     from adaptive_neon.jobs.rolling import RollingCheckpoint, fingerprint
@@ -73,6 +80,7 @@ def run(
     checkpoint = read_model(model)
     settings = parse_sampler(sampler, checkpoint)
     network = load(checkpoint).to(where)
+    decoder = load_codec(find_codec(model, codec, checkpoint.architecture), checkpoint.architecture, where)
     if label is not None and not 0 <= label < network.label_dim:
         raise InputError(f"--class: {label}, but the model has {network.label_dim} classes; count from 0")
     size = len(numbers) * network.img_resolution**2 * network.img_channels
@@ -84,7 +92,7 @@ def run(
 
     def draw(network, seeds):
         classes = None if label is None else [label] * len(seeds)
-        return family.draw(network, seeds, settings, classes, dtype)
+        return family.draw(network, seeds, settings, classes, dtype, **decoder)
 
     rolling = RollingCheckpoint(
         output,

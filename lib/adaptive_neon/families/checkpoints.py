@@ -5,7 +5,7 @@ NumPy alone reads and writes them, so that a merge starts in a fraction of a sec
 
 import json
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -16,10 +16,11 @@ from safetensors.numpy import save_file
 from adaptive_neon.errors import InputError
 from adaptive_neon.families import settings_of
 from adaptive_neon.families.architecture import check
-from adaptive_neon.families.published import READERS, read_published
+from adaptive_neon.families.published import READERS, read_published, read_published_codec
 from adaptive_neon.jobs.files import replacing, sha256_of
 from adaptive_neon.jobs.foreign import reading
 
+CODEC = "codec.safetensors"  # beside a model that has one
 MAX_HEADER = 2**24  # bytes of a safetensors file: names and shapes of 100,000 tensors
 
 
@@ -33,7 +34,7 @@ class Checkpoint:
         metadata: where it comes from, free text by key.
     """
 
-    tensors: dict[str, np.ndarray]
+    tensors: Mapping[str, np.ndarray]
     architecture: dict
     metadata: dict[str, str] = field(default_factory=dict)
 
@@ -93,14 +94,15 @@ def read_model(path: str | Path) -> Checkpoint:
     published = path.suffix in READERS
     checkpoint = Checkpoint(*read_published(path)) if published else read_checkpoint(path)
     check(path, checkpoint.architecture)
-    require_finite(path, {name: checkpoint.tensors[name] for name in checkpoint.weights})
+    require_finite(path, checkpoint.tensors, checkpoint.weights)
     origin = {"source": path.name, "sha256": sha256_of(path)}
     return replace(checkpoint, metadata=checkpoint.metadata | origin)
 
 
-def require_finite(path: str | Path, weights: Mapping[str, np.ndarray]) -> None:
-    """Raise an InputError that names the first tensor that is not of finite floating-point numbers."""
-    for name, array in weights.items():
+def require_finite(path: str | Path, tensors: Mapping[str, np.ndarray], weights: Iterable[str]) -> None:
+    """Raise an InputError that names the first of the weights that is not of finite floating-point numbers."""
+    for name in weights:
+        array = tensors[name]
         if array.dtype.kind != "f":
             raise InputError(
                 f"{path}: {name} is {array.dtype}, but weights are floating-point numbers; convert it"
@@ -112,7 +114,7 @@ def require_finite(path: str | Path, weights: Mapping[str, np.ndarray]) -> None:
 
 
 def read_checkpoint(path: str | Path) -> Checkpoint:
-    """Read what `write_checkpoint` wrote.
+    """Read what `write_checkpoint` wrote. The tensors stay in the file until they are asked for.
 
     Raises:
         InputError: no file, not a safetensors file, truncated, altered, or without the architecture.
@@ -122,26 +124,89 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
             header = int.from_bytes(file.read(8), "little")
         if MAX_HEADER < header < Path(path).stat().st_size:
             raise InputError(f"{path}: a header of {header:,} bytes, more than {MAX_HEADER:,}; get it again")
-        with safe_open(path, framework="numpy") as file:
-            metadata = dict(file.metadata() or {})
-            tensors = {name: _tensor(path, file, name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
+        metadata = _metadata(path)
+        tensors = TensorFile(path)
+        checksum = _checksum(tensors)
     try:
         architecture = json.loads(metadata.pop("architecture"))
     except Exception:  # text of anyone, nested perhaps without end
         raise InputError(
             f"{path}: no architecture in its metadata; write the file with adaptive_neon.families.checkpoints"
         ) from None
-    if metadata.pop("checksum", None) not in (None, _checksum(tensors)):
+    if metadata.pop("checksum", None) not in (None, checksum):
         raise InputError(f"{path}: its weights are not those that were written; remove it and make it again")
     return Checkpoint(tensors, architecture, metadata)
 
 
-def _tensor(path: str | Path, file: safe_open, name: str) -> np.ndarray:
-    """A tensor; one of a floating-point type that NumPy lacks, such as bfloat16 or float8, as float32."""
-    if file.get_slice(name).get_dtype().startswith(("BF", "F8", "F4")):
-        with safe_open(path, framework="pt") as other:  # torch reads them, and need not be there for all others
-            return other.get_tensor(name).float().numpy()
-    return file.get_tensor(name)
+def find_codec(model: str | Path, given: str | Path | None, architecture: Mapping) -> list[Path]:
+    """The file of a model's codec: the one that is given, or the one beside the model; none if it needs none.
+
+    Raises:
+        InputError: there is none, or the model has no codec.
+    """
+    if not architecture.get("codec"):
+        if given:
+            raise InputError(f"{given}: {model} draws images without a codec; give none")
+        return []
+    if given:
+        return [Path(given)]
+    model = Path(model)
+    beside = (model if model.is_dir() else model.parent) / CODEC
+    if not beside.exists():
+        raise InputError(f"{model}: its images pass a codec; give its file with --codec")
+    return [beside]
+
+
+def read_codec(path: str | Path, architecture: Mapping) -> dict[str, np.ndarray]:
+    """The tensors of the frozen codec of a model: a published file, or the one of a study.
+
+    Args:
+        architecture: of the model.
+
+    Raises:
+        InputError: it is no codec of the model's family.
+    """
+    path = Path(path)
+    with reading(path, "a codec", "get it again"):
+        ours = path.suffix == ".safetensors" and _metadata(path).get("architecture")
+    return read_checkpoint(path).tensors if ours else read_published_codec(path, architecture)
+
+
+def read_architecture(path: str | Path) -> dict:
+    """The architecture of a model that `write_checkpoint` wrote, without its tensors."""
+    with reading(path, "a model in safetensors", "make it again"):
+        return json.loads(_metadata(path)["architecture"])
+
+
+def _metadata(path: str | Path) -> dict[str, str]:
+    with safe_open(path, framework="numpy") as file:
+        return dict(file.metadata() or {})
+
+
+class TensorFile(Mapping[str, np.ndarray]):
+    """The tensors of a safetensors file, each read when it is asked for.
+
+    Those of a floating-point type that NumPy lacks, such as bfloat16 or float8, are float32.
+    """
+
+    def __init__(self, path: str | Path):
+        self.path = path
+        self.file = safe_open(path, framework="numpy")
+        self.names = dict.fromkeys(self.file.keys())
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        if name not in self.names:
+            raise KeyError(name)
+        if self.file.get_slice(name).get_dtype().startswith(("BF", "F8", "F4")):
+            with safe_open(self.path, framework="pt") as file:  # torch, which need not be there for all others
+                return file.get_tensor(name).float().numpy()
+        return self.file.get_tensor(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+    def __len__(self) -> int:
+        return len(self.names)
 
 
 def _checksum(tensors: Mapping[str, np.ndarray]) -> str:

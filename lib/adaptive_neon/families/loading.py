@@ -1,6 +1,6 @@
 """Networks from checkpoints, and back."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +9,7 @@ from torch import nn
 
 from adaptive_neon.errors import InputError
 from adaptive_neon.families import family_of, name_of
-from adaptive_neon.families.checkpoints import Checkpoint
+from adaptive_neon.families.checkpoints import Checkpoint, read_codec
 from adaptive_neon.jobs.files import replacing
 
 
@@ -32,10 +32,27 @@ def load(checkpoint: Checkpoint, training: Mapping | None = None) -> nn.Module:
             network = build(checkpoint.architecture, training)
     except InputError as error:
         raise InputError(f"{source}: {error}") from error
-    state = {
-        name: torch.from_numpy(np.asarray(array)).to(torch.float32, copy=True)
-        for name, array in checkpoint.tensors.items()
-    }
+    return _with_tensors(network, checkpoint.tensors, source)
+
+
+def load_codec(paths: Sequence[str | Path], architecture: Mapping, device: torch.device) -> dict[str, nn.Module]:
+    """The frozen codec as the keyword argument of a family's `loss` and `draw`; nothing where there is none.
+
+    Args:
+        paths: its file, if there is one.
+        architecture: of the model.
+
+    Raises:
+        InputError: the file is not of the codec that the architecture says.
+    """
+    if not paths:
+        return {}
+    codec = family_of(architecture).build_codec(arguments(architecture))
+    return {"codec": _with_tensors(codec, read_codec(paths[0], architecture), str(paths[0])).to(device)}
+
+
+def _with_tensors(network: nn.Module, tensors: Mapping[str, np.ndarray], source: str) -> nn.Module:
+    state = {name: _tensor(array) for name, array in tensors.items()}
     shapes, expected = ({name: tuple(t.shape) for name, t in s.items()} for s in (state, network.state_dict()))
     differing = [name for name in expected | shapes if expected.get(name) != shapes.get(name)]
     if differing:
@@ -47,6 +64,12 @@ def load(checkpoint: Checkpoint, training: Mapping | None = None) -> nn.Module:
         )
     network.load_state_dict(state, assign=True)
     return network.eval().requires_grad_(False)
+
+
+def _tensor(array: np.ndarray) -> torch.Tensor:
+    """A copy; floating-point numbers as float32, whole numbers (of a buffer) as they are."""
+    tensor = torch.from_numpy(np.asarray(array))
+    return tensor.to(torch.float32 if tensor.is_floating_point() else tensor.dtype, copy=True)
 
 
 def arrays(network: nn.Module) -> dict[str, np.ndarray]:

@@ -60,6 +60,13 @@ class Settings(Protocol):
     def upstream_usage(self, architecture: Mapping, path: str) -> str:
         """Lines of Python that load the state dict at `path` in the family's own code base."""
 
+    def codec_from_published(self, content: object, size: int) -> dict[str, np.ndarray]:
+        """The tensors of the frozen codec in a published file (see `from_published`); only where there is a codec.
+
+        Raises:
+            RefusedError: the file holds none of this family.
+        """
+
 
 class Network(Protocol):
     """What every family's network says of itself. `label_dim` is the number of classes, 0 for none."""
@@ -70,7 +77,11 @@ class Network(Protocol):
 
 
 class Family(Protocol):
-    """`family.py`: building, training and drawing. A network is an `nn.Module` that is a `Network`."""
+    """`family.py`: building, training and drawing. A network is an `nn.Module` that is a `Network`.
+
+    Where the architecture has the key `codec`, images pass a frozen codec, such as an autoencoder or a tokenizer.
+    It is a file of its own, never merged; `loss` and `draw` then take the module as the keyword argument `codec`.
+    """
 
     def build(self, architecture: Mapping, training: Mapping | None = None) -> nn.Module:
         """A freshly initialised network.
@@ -81,6 +92,18 @@ class Family(Protocol):
 
         Raises:
             InputError: an unknown, missing or unsupported argument.
+        """
+
+    def build_codec(self, architecture: Mapping) -> nn.Module:
+        """The codec, frozen, in evaluation mode, not yet with its weights; only where there is one."""
+
+    def fit_codec(
+        self, architecture: Mapping, images: np.ndarray, labels: np.ndarray | None, seed: int
+    ) -> nn.Module:
+        """The codec made from the training images, uint8 [N, H, W, C], in seconds; only where there is one.
+
+        Raises:
+            InputError: this codec takes more; `base.codec` must name a file.
         """
 
     def complete(self, architecture: Mapping) -> dict:

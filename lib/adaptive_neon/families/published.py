@@ -1,10 +1,11 @@
 """Models and codecs from the files that the authors of a family publish."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+from safetensors.numpy import load_file
 
 from adaptive_neon.errors import InputError
 from adaptive_neon.families import NAMES, settings_of
@@ -13,6 +14,7 @@ from adaptive_neon.families.torch_files import read_torch_file
 from adaptive_neon.jobs.foreign import reading
 
 READERS = {".pkl": read_pickle, ".pth": read_torch_file, ".pt": read_torch_file, ".ckpt": read_torch_file}
+CODEC_READERS = READERS | {".bin": read_torch_file}
 
 
 def read_published(path: Path) -> tuple[dict[str, np.ndarray], dict]:
@@ -34,6 +36,20 @@ def read_published(path: Path) -> tuple[dict[str, np.ndarray], dict]:
             except RefusedError as error:
                 refused.append(str(error))
         raise RefusedError(", and ".join(refused) or f"is of a kind, {path.suffix}, that no family publishes")
+
+
+def read_published_codec(path: Path, architecture: Mapping) -> dict[str, np.ndarray]:
+    """The tensors of the frozen codec of a model.
+
+    Args:
+        architecture: of the model.
+
+    Raises:
+        InputError: the file cannot be read, is damaged, or holds no codec of the model's family.
+    """
+    with _refusing(path):
+        content = CODEC_READERS.get(path.suffix, load_file)(path)
+        return settings_of(architecture).codec_from_published(content, path.stat().st_size)
 
 
 @contextmanager

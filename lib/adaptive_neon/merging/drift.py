@@ -1,18 +1,29 @@
 """The drift θ_s − θ_r of self-training: how long, how straight, and a random one to compare it with.
 
-A drift is a dictionary parameter name → array, float64. Every function looks at the blocks apart.
+A drift is a mapping parameter name → array, float64. Every function looks at the blocks apart.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
 Tensors = Mapping[str, np.ndarray]
 
 
-def drift(base: Tensors, tuned: Tensors) -> dict[str, np.ndarray]:
-    """θ_s − θ_r."""
-    return {name: tuned[name].astype(np.float64) - base[name] for name in base}
+class Drift(Mapping[str, np.ndarray]):
+    """θ_s − θ_r, a tensor at a time: each is computed when it is asked for."""
+
+    def __init__(self, base: Tensors, tuned: Tensors):
+        self.base, self.tuned = base, tuned
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        return self.tuned[name].astype(np.float64) - self.base[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.base)
+
+    def __len__(self) -> int:
+        return len(self.base)
 
 
 def block_products(a: Tensors, b: Tensors, block_of: Mapping[str, str]) -> dict[str, float]:
@@ -54,13 +65,12 @@ def describe(base: Tensors, snapshots: Mapping[int, Tensors], block_of: Mapping[
     rows: list[dict] = []
     before = None
     for kimg, tuned in snapshots.items():
-        now = drift(base, tuned)
+        now = Drift(base, tuned)
         norm = block_norms(now, block_of)
         row = {"kimg": kimg, "norm": norm, "relative": {block: norm[block] / of_base[block] for block in norm}}
         if before is not None:
-            step = {name: now[name] - before[name] for name in now}
             row["cosine"] = block_cosines(now, before, block_of)
-            row["step_cosine"] = block_cosines(step, before, block_of)
+            row["step_cosine"] = block_cosines(Drift(before, now), before, block_of)
         rows.append(row)
         before = now
     return rows
@@ -74,7 +84,7 @@ def randomise(
     Normal numbers go to each weight that the self-training has moved; all else stays.
     """
     rng = np.random.default_rng(seed)
-    learned = drift(base, tuned)
+    learned = dict(Drift(base, tuned))
     noise = {name: rng.standard_normal(learned[name].shape) * learned[name].any() for name in sorted(learned)}
     target, norm = block_norms(learned, block_of), block_norms(noise, block_of)
     scale = {block: target[block] / norm[block] if norm[block] else 0.0 for block in norm}

@@ -1,19 +1,18 @@
 """The merge: negative extrapolation from the collapsed model, on plain arrays."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
 from adaptive_neon.errors import InputError
 
 
-def merge(
-    base: Mapping[str, np.ndarray],
-    tuned: Mapping[str, np.ndarray],
-    weights: Mapping[str, float],
-    block_of: Mapping[str, str],
-) -> dict[str, np.ndarray]:
+class Merged(Mapping[str, np.ndarray]):
     """θ = θ_r − w·(θ_s − θ_r), with one w per block (Neon, arXiv 2510.03597, eq. 1; a w per block: Adaptive Neon).
+
+    A tensor is computed each time that it is asked for, so that of models that are files one tensor at a time is
+    in memory. It has the type of θ_r's; the arithmetic is done in float64, so that w = 0 and w = −1 give the
+    inputs back.
 
     Args:
         base: θ_r, parameter name → array of any shape.
@@ -22,35 +21,66 @@ def merge(
         block_of: weight name → block (see `blocks.assign_blocks`). A tensor without a block is no weight: it is
             θ_r's.
 
-    Returns:
-        θ under the same names, each array in the type of `base`. The arithmetic is done in float64, so
-        that w = 0 and w = −1 give the inputs back.
-
     Raises:
         InputError: the two models differ in names or shapes, or a block has no weight.
     """
-    require_same_network(base, tuned)
-    merged = {}
-    for name, theta_r in base.items():
-        if name not in block_of:
-            merged[name] = theta_r
-            continue
-        theta_s = tuned[name]
-        if block_of[name] not in weights:
-            raise InputError(f"weights: no weight for the block {block_of[name]}, which holds {name}")
-        w = weights[block_of[name]]
+
+    def __init__(
+        self,
+        base: Mapping[str, np.ndarray],
+        tuned: Mapping[str, np.ndarray],
+        weights: Mapping[str, float],
+        block_of: Mapping[str, str],
+    ):
+        require_same_names(base, tuned)
+        for name, block in block_of.items():
+            if block not in weights:
+                raise InputError(f"weights: no weight for the block {block}, which holds {name}")
+        self.base, self.tuned, self.weights, self.block_of = base, tuned, weights, block_of
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        theta_r = self.base[name]
+        if name not in self.block_of:
+            return theta_r
+        theta_s, w = self.tuned[name], self.weights[self.block_of[name]]
+        require_same_shape(name, theta_r, theta_s)
         reference = theta_r.astype(np.float64)
         with np.errstate(over="ignore", invalid="ignore"):  # the result tells
-            merged[name] = (reference - w * (theta_s.astype(np.float64) - reference)).astype(theta_r.dtype)
-    return merged
+            return (reference - w * (theta_s.astype(np.float64) - reference)).astype(theta_r.dtype)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.base)
+
+    def __len__(self) -> int:
+        return len(self.base)
+
+
+def merge(
+    base: Mapping[str, np.ndarray],
+    tuned: Mapping[str, np.ndarray],
+    weights: Mapping[str, float],
+    block_of: Mapping[str, str],
+) -> dict[str, np.ndarray]:
+    """The whole of `Merged`, of the same arguments, in memory."""
+    return dict(Merged(base, tuned, weights, block_of))
 
 
 def require_same_network(base: Mapping[str, np.ndarray], tuned: Mapping[str, np.ndarray]) -> None:
     """Raise an InputError unless both models have tensors of the same names and shapes."""
+    require_same_names(base, tuned)
+    for name, theta_r in base.items():
+        require_same_shape(name, theta_r, tuned[name])
+
+
+def require_same_names(base: Mapping[str, np.ndarray], tuned: Mapping[str, np.ndarray]) -> None:
+    """Raise an InputError unless both models have tensors of the same names."""
     if base.keys() != tuned.keys():
         raise InputError(f"base and tuned model differ: {min(base.keys() ^ tuned.keys())} is only in one of them")
-    for name, theta_r in base.items():
-        if theta_r.shape != tuned[name].shape:
-            raise InputError(
-                f"base and tuned model differ: {name} is {theta_r.shape} in one, {tuned[name].shape} in the other"
-            )
+
+
+def require_same_shape(name: str, theta_r: np.ndarray, theta_s: np.ndarray) -> None:
+    """Raise an InputError unless a tensor has the same shape in both models."""
+    if theta_r.shape != theta_s.shape:
+        raise InputError(
+            f"base and tuned model differ: {name} is {theta_r.shape} in one, {theta_s.shape} in the other"
+        )

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
 
 Point = dict[str, float]  # block → w, in the order of the blocks
+SETTINGS = "@"  # in a name, what follows is no weight (see `search.settings`)
 
 
 def grid(values: Mapping[str, Sequence[float]]) -> list[Point]:
@@ -33,8 +34,9 @@ def point_name(point: Mapping[str, float]) -> str:
 
 
 def parse_point(name: str) -> Point:
-    """The point that `point_name` wrote."""
-    return {block: float(w) for block, _, w in (part.partition("~") for part in name.split("_"))}
+    """The point that `point_name` wrote, whatever settings follow."""
+    weights = name.partition(SETTINGS)[0].split("_")
+    return {block: float(w) for block, _, w in (part.partition("~") for part in weights)}
 
 
 def cell_name(point: Mapping[str, float]) -> str:

@@ -1,10 +1,11 @@
 """The winners of a search, and what is indistinguishable from them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from adaptive_neon.errors import InputError
 from adaptive_neon.evaluation.measurement import jackknife_replicates
 from adaptive_neon.merging.grid import is_single, parse_point
+from adaptive_neon.search.settings import split
 from adaptive_neon.statistics.jackknife import paired_difference
 
 
@@ -22,6 +23,28 @@ def best_point(fids: Mapping[str, float | None]) -> str:
 def best_single_point(fids: Mapping[str, float | None]) -> str:
     """The best of the points with one w for all blocks."""
     return best_point({name: fid for name, fid in fids.items() if is_single(parse_point(name))})
+
+
+def roles(fids: Mapping[str, float | None], points: Sequence[str], base: Sequence[str], collapsed: str) -> dict:
+    """The names of the four models of a snapshot.
+
+    The base model is searched over sampler settings like the others, so that the comparison is fair; the collapsed
+    model has the base model's.
+
+    Args:
+        fids: name → FID of all that was searched.
+        points: names in the grid.
+        base: names of the base model, one for each combination of sampler settings.
+        collapsed: name of the collapsed model, without settings.
+    """
+    first = best_point({name: fids[name] for name in base}) if len(base) > 1 else base[0]
+    searched = {name: fids[name] for name in points}
+    return {
+        "base": first,
+        "collapsed": collapsed + split(first)[1],
+        "global": best_single_point(searched),
+        "blockwise": best_point(searched),
+    }
 
 
 def indistinguishable(metrics: Mapping[str, Mapping], best: str) -> list[str]:

@@ -12,8 +12,10 @@ from jsonschema.validators import extend
 from adaptive_neon.errors import InputError, shown
 from adaptive_neon.families import NAMES, name_of, settings_of
 from adaptive_neon.merging.blocks import assign_blocks
+from adaptive_neon.search.settings import combinations
 
 MOST_POINTS = 10_000  # of a grid: more would take hours to plan, and years to run
+FOLDERS = {"toy": "the 2-D Gaussian studies", "compare": "several studies on one page"}  # of results
 HIGHEST_SEED = 2**32 - 1  # torch's generator on a CPU takes 32 bits of a seed
 
 # JSON calls 2.0 an integer and lets infinities pass; a number of images is neither.
@@ -58,6 +60,14 @@ def complete_schema(schema: Mapping, architecture: Mapping | None, imported: boo
         "properties": {"family": {"enum": list(NAMES)}, **own["properties"]},
     }
     sections["sampler"] = {"type": "object", "additionalProperties": False, **family.SCHEMA["sampler"]}
+    sections["grid"]["properties"]["sampler"] = {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {
+            key: {"type": "array", "minItems": 1, "uniqueItems": True, "items": value}
+            for key, value in family.SCHEMA["sampler"]["properties"].items()
+        },
+    }
     sections["blocks"]["else"] = {"enum": list(family.block_presets(architecture))}
     parts = [complete["$defs"]["training"], family.SCHEMA["training"]]
     for section in (sections["base"]["properties"]["training"], sections["finetune"]):
@@ -145,19 +155,33 @@ def _contradictions(config: Mapping) -> Iterator[tuple[str, str]]:
             "base.checkpoint",
             f"θ_r comes from base.checkpoint or from base.training, but {found}; set one to null",
         )
-    files = {"data": ("source",), "base": ("checkpoint",), "features": ("weights", "reference")}
+    codec = (base["architecture"] or {}).get("codec")
+    if codec and base["checkpoint"] and not base["codec"]:
+        yield "base.codec", "null, but the images of base.checkpoint pass a codec; give its file"
+    if base["codec"] and base["training"] and not codec:
+        yield "base.codec", f"{base['codec']!r}, but base.architecture has no codec; set it to null"
+    files = {"data": ("source",), "base": ("checkpoint", "codec"), "features": ("weights", "reference")}
     for key, path in ((f"{section}.{key}", config[section][key]) for section in files for key in files[section]):
         if path and set(path) & {"{", "}"}:
             yield key, f"{path!r} has braces, which Snakemake takes for wildcards; rename the file"
     if base["training"] and base["architecture"] is None:
         yield "base.architecture", "null, but base.training needs it; give the network's architecture"
-    yield from settings_of(base["architecture"]).contradictions(config)
+    axes = config["grid"].get("sampler", {})
+    count = math.prod(map(len, axes.values()))
+    if count > MOST_POINTS:
+        yield "grid.sampler", f"{count} combinations; use at most {MOST_POINTS}"
+    for settings in combinations(axes):
+        sampler = config["sampler"] | settings
+        for key, message in settings_of(base["architecture"]).contradictions({**config, "sampler": sampler}):
+            yield ("grid." if key.rpartition(".")[2] in settings else "") + key, message
     names = [] if isinstance(config["blocks"], str) else [block["name"] for block in config["blocks"]]
     weights = len(config["grid"]["weights"])
-    if weights ** len(names) > MOST_POINTS:
+    points = count * weights ** len(names)
+    if points > MOST_POINTS:
+        settings = f", with {count} combinations of sampler settings," if count > 1 else ""
         yield (
             "grid.weights",
-            f"{weights} weights of each of {len(names)} blocks are {weights ** len(names)} points; "
+            f"{weights} weights of each of {len(names)} blocks{settings} are {points} points; "
             f"use fewer of one or the other, for at most {MOST_POINTS}",
         )
     if len(set(names)) < len(names):
@@ -215,8 +239,11 @@ def _contradictions(config: Mapping) -> Iterator[tuple[str, str]]:
             "replica_stride",
             f"{config['replica_stride']} is below the highest seed, {highest - 1}: replicas would share seeds",
         )
-    if config["experiment"] == "toy":
-        yield "experiment", "toy is the folder of the 2-D Gaussian studies; choose another name"
+    if config["experiment"] in FOLDERS:
+        yield (
+            "experiment",
+            f"{config['experiment']} is the folder of {FOLDERS[config['experiment']]}; choose another name",
+        )
     yield from _toy_contradictions(config["toy"])
 
 

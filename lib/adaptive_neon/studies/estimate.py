@@ -10,6 +10,7 @@ from adaptive_neon.families import settings_of
 from adaptive_neon.families.checkpoints import read_checkpoint
 from adaptive_neon.jobs.times import job_seconds
 from adaptive_neon.merging.grid import cell_name
+from adaptive_neon.search.settings import split
 from adaptive_neon.studies.plan import Study
 
 # What a job is taken to sustain where no benchmark file tells: floating-point operations per second of these
@@ -63,19 +64,24 @@ def architecture_of(config: Mapping, results: Path) -> Mapping:
     return settings_of(known).published_architecture(str(base["checkpoint"])) | known
 
 
-def rules_of(config: Mapping, training_flop: float, drawing_flop: float) -> list[Rule]:
+def rules_of(
+    config: Mapping, training_flop: float, drawing_flop: float, searching_flop: float | None = None
+) -> list[Rule]:
     """The rules of a study that take time, with all that they have to do.
 
     Args:
         training_flop: of a training step per image.
-        drawing_flop: of drawing an image.
+        drawing_flop: of drawing an image of the synthetic set.
+        searching_flop: of the search, on the average over its sampler settings; None: the same.
     """
+    searching_flop = drawing_flop if searching_flop is None else searching_flop
     study, run = Study(config), config["run"]
     replicas, snapshots = len(study.replicas), len(study.snapshots)
     base_cell = cell_name(study.base_point)
     searched = {name: points for name, points in study.cells.items() if name != base_cell}
-    cells = replicas * (snapshots * len(searched) + (base_cell in study.cells))
-    points = replicas * (snapshots * sum(map(len, searched.values())) + (base_cell in study.cells))
+    per_cell = replicas * len(study.settings)
+    cells = per_cell * (snapshots * len(searched) + (base_cell in study.cells))
+    points = per_cell * (snapshots * sum(map(len, searched.values())) + (base_cell in study.cells))
     winners = replicas * (3 * snapshots + 1)  # at most: collapsed, best single, best per block; and the base model
     drawn = points * config["search"]["images"] + winners * config["heldout"]["images"]
     shards = sum(
@@ -94,8 +100,8 @@ def rules_of(config: Mapping, training_flop: float, drawing_flop: float) -> list
         Rule("base", 1, trained(config["base"]["training"]), training_flop, training, gpu),
         Rule("synthetic", replicas, synthetic, drawing_flop, training, gpu),
         Rule("finetune", replicas * snapshots, tuned, training_flop, training, gpu),
-        *([Rule("shard", shards, drawn, drawing_flop, job, gpu)] if shards else []),
-        Rule("generate", cells + winners, 0 if shards else drawn, drawing_flop, job, gpu and not shards),
+        *([Rule("shard", shards, drawn, searching_flop, job, gpu)] if shards else []),
+        Rule("generate", cells + winners, 0 if shards else drawn, searching_flop, job, gpu and not shards),
         Rule("measure", cells + winners, drawn, features, job, gpu and features > 0),
     ]
 
@@ -125,7 +131,7 @@ def _work_of(config: Mapping, study: Study, name: str) -> tuple[str, float] | No
     if not (match := JOB.fullmatch(name)):
         return None
     images = {"grid": "search", "heldout": "heldout"}[match["stage"]]
-    points = len(study.cells.get(match["cell"], ())) if match["stage"] == "grid" else 1
+    points = len(study.cells.get(split(match["cell"])[0], ())) if match["stage"] == "grid" else 1
     work = points * config[images]["images"]
     shards = len(study.shards(images, 0, config["run"]["shards"]))
     if match["rule"] == "generate" and shards > 1:

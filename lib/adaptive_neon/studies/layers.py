@@ -130,8 +130,10 @@ def _lay_over(config: dict, layer: Mapping) -> None:
 
 def _drop_family(config: dict, schema: Mapping) -> None:
     """Take out what belongs to the family with this schema."""
-    config["base"]["architecture"] = {}
+    config["base"] |= {"architecture": {}, "codec": None}
     config.pop("sampler", None)
+    if isinstance(config.get("grid"), dict):
+        config["grid"]["sampler"] = {}
     for section in (config["base"].get("training"), config.get("finetune")):
         for key in schema["training"]["properties"]:
             if isinstance(section, dict):

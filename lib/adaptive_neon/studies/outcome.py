@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import yaml
 
@@ -11,6 +11,7 @@ from adaptive_neon.families.checkpoints import Checkpoint
 from adaptive_neon.merging.blocks import assign_blocks
 from adaptive_neon.merging.extrapolation import merge
 from adaptive_neon.merging.grid import Point, point_name
+from adaptive_neon.search.settings import settings_text
 from adaptive_neon.studies.wording import ROLE_NAMES, answer, headline, weights_text
 
 
@@ -22,11 +23,13 @@ class Choice:
         kimg: of self-training, its snapshot.
         role: `global` (best single weight) or `blockwise`.
         point: its weights.
+        sampler: the searched settings that it is drawn with.
     """
 
     kimg: int
     role: str
     point: Point
+    sampler: Mapping = field(default_factory=dict)
 
 
 def choose(summary: Mapping) -> Choice | None:
@@ -44,7 +47,7 @@ def choose(summary: Mapping) -> Choice | None:
     improvement = verdicts["improvement" if role == "global" else "blockwise_improvement"]
     if improvement["verdict"] != "better":
         return None
-    return Choice(entry["kimg"], role, entry[role]["w"])
+    return Choice(entry["kimg"], role, entry[role]["w"], entry[role].get("sampler", {}))
 
 
 def improved_model(base: Checkpoint, tuned: Checkpoint, choice: Choice, blocks: Mapping[str, str]) -> Checkpoint:
@@ -105,7 +108,8 @@ def _improved(summary: Mapping, choice: Choice, architecture: Mapping, path: str
     ]
     return [
         f"The model is θ = θ_r − w·(θ_s − θ_r): θ_r is the base model, θ_s the same after {choice.kimg} kimg "
-        f"of training on its own images, and w is {weights_text(choice.point)}.",
+        f"of training on its own images, and w is {weights_text(choice.point)}."
+        + (f" Drawn with {settings_text(choice.sampler)}." if choice.sampler else ""),
         f"On {images['heldout']} held-out images, in `{summary['features']}` features:",
         "\n".join(table),
         "The corrected FID is without the bias that a finite number of images gives it. The weights were chosen "

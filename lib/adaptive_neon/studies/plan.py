@@ -6,6 +6,7 @@ from itertools import pairwise
 
 from adaptive_neon.families.batches import LARGEST
 from adaptive_neon.merging.grid import Point, cells, diagonal, grid
+from adaptive_neon.search.settings import combinations
 from adaptive_neon.studies.config import block_patterns
 
 BASE_KIMG = 0  # the snapshot before any self-training: θ_s = θ_r
@@ -22,6 +23,9 @@ class Study:
         weights = sorted(map(float, config["grid"]["weights"]))
         self.grid_points = grid(dict.fromkeys(self.blocks, weights))
         self.diagonal_points = diagonal(self.blocks, sorted({*weights, *config["grid"]["diagonal"]}))
+        self.settings = combinations(config["grid"].get("sampler", {}))
+        if len(self.settings) > 1:  # the base model is searched, too
+            self.diagonal_points = diagonal(self.blocks, sorted({0.0, *weights, *config["grid"]["diagonal"]}))
         self.cells: dict[str, list[Point]] = cells([*self.grid_points, *self.diagonal_points])
         self.base_point = dict.fromkeys(self.blocks, 0.0)
         self.collapsed_point = dict.fromkeys(self.blocks, -1.0)

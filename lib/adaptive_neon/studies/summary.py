@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from adaptive_neon.merging.grid import Point, point_name
+from adaptive_neon.search.settings import settings_text
 from adaptive_neon.statistics.jackknife import Interval, mean_interval, mean_within, verdict, wider
 
 ROLES = ("base", "collapsed", "global", "blockwise")
@@ -42,6 +43,9 @@ def over_replicas(entries: Sequence[Mapping], seed_blocks: int) -> dict:
         result[role] = {"fid": two_levels([_fid(entry[role]) for entry in entries], seed_blocks)}
     for role in ("global", "blockwise"):
         result[role]["w"] = _weights([entry[role]["w"] for entry in entries])
+        if "sampler" in entries[0][role]:
+            winners = Counter(settings_text(entry[role]["sampler"]) for entry in entries)
+            result[role]["sampler"] = dict(winners.most_common())
     for name in ("improvement", "blockwise_improvement", "gain"):
         differences = [entry[name] for entry in entries]
         levels = two_levels([_difference(difference) for difference in differences], seed_blocks)

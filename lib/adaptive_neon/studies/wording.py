@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from adaptive_neon.merging.grid import Point, is_single
+from adaptive_neon.search.settings import settings_text
 
 TABLE_HEADER = [
     "kimg",
@@ -25,8 +26,12 @@ def table_rows(summary: Mapping) -> list[list[str]]:
         row = [str(entry["kimg"])]
         for role in ("global", "blockwise"):
             model = entry[role]
-            row += [weights_text(model["w"]), _number(model["fid"]), _estimate(model, "fid_interval")]
-        rows.append([*row, _estimate(entry["gain"], "interval"), entry["gain"]["verdict"]])
+            row += [
+                ", ".join([weights_text(model["w"]), *_settings(model)]),
+                _number(model["fid"]),
+                estimate_text(model, "fid_interval"),
+            ]
+        rows.append([*row, estimate_text(entry["gain"], "interval"), entry["gain"]["verdict"]])
     return rows
 
 
@@ -61,7 +66,7 @@ def metrics_rows(summary: Mapping, entry: Mapping) -> list[list[str]]:
             for share in ("precision", "recall", "density", "coverage")
         ]
         kid = f"{model['kid']:.3g} ± {model['kid_deviation']:.2g}"
-        rows.append([name, _number(model["fid"]), _estimate(model, "fid_interval"), kid, *shares])
+        rows.append([name, _number(model["fid"]), estimate_text(model, "fid_interval"), kid, *shares])
     return rows
 
 
@@ -131,24 +136,25 @@ def answer(summary: Mapping) -> list[str]:
         level = f"over {over['replicas']} self-trainings, whose mean is given"
         won = f"; the blocks won in {gain['positive']} of {over['replicas']}"
     else:
-        weights = {role: f"w = {weights_text(entry[role]['w'])}" for role in ("global", "blockwise")}
+        weights = {role: model_text(entry[role]) for role in ("global", "blockwise")}
         improvement, gain = entry["improvement"], entry["gain"]
         level = "over the seeds of the images, for this one self-training"
         won = ""
     if improvement["interval"] is None:
         return [f"{summary['experiment']}: the base model or the merged one diverged on the held-out images."]
     effect = {"better": "lowers", "worse": "raises"}.get(improvement["verdict"], "does not distinguishably change")
+    at = "".join(f" (at its best {settings})" for settings in _settings(summary["base"]))
     sentences = [
         f"After {entry['kimg']} kimg of self-training, one weight for the whole network ({weights['global']}) "
-        f"{effect} the FID: {base:.3f} for the base model, {single:.3f} for the merged one "
+        f"{effect} the FID: {base:.3f} for the base model{at}, {single:.3f} for the merged one "
         f"({single / base - 1:+.0%}). Corrected for the bias of a finite number of images, the improvement is "
-        f"{_estimate(improvement, 'interval')}, a 95 % interval {level}."
+        f"{estimate_text(improvement, 'interval')}, a 95 % interval {level}."
     ]
     if gain["interval"] is None:
         return [*sentences, "The best model with one weight per block diverged."]
     sentences.append(
         f"One weight per block ({weights['blockwise']}) gives {blockwise:.3f}, {_VERDICTS[gain['verdict']]} the "
-        f"best single weight: the corrected gain is {_estimate(gain, 'interval')}{won}."
+        f"best single weight: the corrected gain is {estimate_text(gain, 'interval')}{won}."
     )
     return [*sentences, changes_text(summary["base"], entry, first=bool(over))]
 
@@ -218,7 +224,7 @@ def terminal_lines(summary: Mapping) -> list[str]:
     for label, role in (("best single weight    ", "global"), ("best weights per block", "blockwise")):
         model = entry[role]
         change = "" if None in (model["fid"], base) else f" ({model['fid'] / base - 1:+.0%} against base)"
-        lines.append(f"  {label}  {_number(model['fid'])}{change} at w = {weights_text(model['w'])}")
+        lines.append(f"  {label}  {_number(model['fid'])}{change} at {model_text(model)}")
     return lines + answer(summary)
 
 
@@ -227,6 +233,15 @@ def weights_text(point: Point) -> str:
     if is_single(point):
         return f"{next(iter(point.values())):g}"
     return ", ".join(f"{block} {w:g}" for block, w in point.items())
+
+
+def model_text(model: Mapping) -> str:
+    """Weights of a model, and the searched sampler settings if there are any: `w = 0.75, guidance 1.5`."""
+    return ", ".join([f"w = {weights_text(model['w'])}", *_settings(model)])
+
+
+def _settings(model: Mapping) -> list[str]:
+    return [settings_text(model["sampler"])] if "sampler" in model else []
 
 
 def _winners_text(role: Mapping) -> str:
@@ -239,7 +254,8 @@ def _number(fid: float | None) -> str:
     return "diverged" if fid is None else f"{fid:.3f}"
 
 
-def _estimate(measured: Mapping, interval: str) -> str:
+def estimate_text(measured: Mapping, interval: str) -> str:
+    """A corrected FID or difference and the interval around it: `0.123 [0.100, 0.150]`."""
     if measured.get(interval) is None:
         return "diverged"
     return f"{measured['fid_corrected']:.3f} {_ends(measured[interval])}"

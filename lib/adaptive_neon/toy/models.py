@@ -28,7 +28,7 @@ def read_models(folder: str | Path) -> tuple[Model, Tuned]:
     tuned = {}
     for path in Path(folder).glob("*-*.safetensors"):
         scale, _, epochs = path.stem.rpartition("-")
-        tuned[float(scale), int(epochs)] = read_checkpoint(path).tensors
+        tuned[float(scale), int(epochs)] = dict(read_checkpoint(path).tensors)
     if not tuned:
         raise InputError(f"{folder}: no self-trained model; remove the folder and make it again")
-    return read_checkpoint(Path(folder) / "base.safetensors").tensors, dict(sorted(tuned.items()))
+    return dict(read_checkpoint(Path(folder) / "base.safetensors").tensors), dict(sorted(tuned.items()))
