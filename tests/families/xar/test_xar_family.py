@@ -43,7 +43,7 @@ def architecture(request):
 @pytest.fixture
 def codec(architecture):
     torch.manual_seed(1)
-    return family.build_codec(architecture) if settings.codec(architecture) else None
+    return family.build_codec(architecture) if "codec" in architecture else None
 
 
 @pytest.fixture

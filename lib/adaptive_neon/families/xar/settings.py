@@ -115,11 +115,6 @@ def is_weight(name: str) -> bool:
     return not name.endswith(BUFFERS)
 
 
-def codec(architecture: Mapping) -> Mapping | None:
-    """The autoencoder's own architecture; None where pixels are drawn."""
-    return architecture.get("codec")
-
-
 def codec_from_published(content: object, size: int) -> dict[str, np.ndarray]:
     """The tensors of an autoencoder such as MAR's kl16.ckpt (see `autoencoder_files.autoencoder_tensors`)."""
     return autoencoder_tensors(content, size)
