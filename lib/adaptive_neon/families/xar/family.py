@@ -1,8 +1,9 @@
 """xAR as a family: its transformer, loss and sampler behind `families.protocol`."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from functools import partial
+from functools import cache, partial
 
 import torch
 from torch import Tensor, nn
@@ -119,20 +120,30 @@ def training_flop(architecture: Mapping) -> float:
 
 def drawing_flop(architecture: Mapping, sampler: Mapping) -> float:
     """Of an image: see `matching.draw_cells` for which evaluations are of one class and which of two."""
+    *cells, decoding = _flop_of_parts(json.dumps(dict(architecture)))
+    labels = 2 if sampler["guidance"] != 1 else 1
+    total = decoding
+    for k, evaluation in enumerate(cells):
+        drawing = sampler["steps"] * (labels if k else 1)
+        total += evaluation * (drawing + (labels if k < len(cells) - 1 else 0))
+    return total
+
+
+@cache  # a search asks for many settings of the sampler
+def _flop_of_parts(architecture: str) -> list[float]:
+    """Of an evaluation of each cell, and of decoding an image; the architecture is JSON."""
+    architecture = json.loads(architecture)
     with torch.device("meta"):
         network = build(architecture)
         cells, *token = network.grid.shape
-        labels = 2 if sampler["guidance"] != 1 else 1
-        total = 0
-        for k in range(cells):
-            inputs = torch.zeros(1, 1, *token), torch.zeros(1, 1), torch.zeros(1, dtype=torch.int64)
-            cache = network.new_cache(1, torch.float32)
-            evaluations = sampler["steps"] * (labels if k else 1) + (labels if k < cells - 1 else 0)
-            total += evaluations * _flop(partial(network, *inputs, first=k, cache=cache))
-        if architecture.get("codec"):
-            latents = network.grid.join(torch.zeros(1, cells, *token))
-            total += _flop(lambda: build_codec(architecture).decode(latents))
-        return total
+        inputs = torch.zeros(1, 1, *token), torch.zeros(1, 1), torch.zeros(1, dtype=torch.int64)
+        room = network.new_cache(1, torch.float32)
+        parts = [_flop(partial(network, *inputs, first=k, cache=room)) for k in range(cells)]
+        if not architecture.get("codec"):
+            return [*parts, 0]
+        latents = network.grid.join(torch.zeros(1, cells, *token))
+        codec = build_codec(architecture)
+        return [*parts, _flop(lambda: codec.decode(latents))]
 
 
 def _flop(compute: Callable[[], object]) -> float:

@@ -107,8 +107,7 @@ class XAR(nn.Module):
             time: in [0, 1], [N or 1, n]; the network knows a thousand times.
             classes: int64 [N], `label_dim` for none.
             first: the place of the first of them in the sequence.
-            cache: as `new_cache` makes it, with the cells before `first` in it; takes these, in place of what it
-                held of them. None: there are none before.
+            cache: of `new_cache`, holds the cells before `first`, and will hold these; None if none are before.
 
         Returns:
             The shape of `cells`.
@@ -116,9 +115,8 @@ class XAR(nn.Module):
         size = self.grid.side**2
         span = slice(first * size, (first + cells.shape[1]) * size)
         mask = self.mask[:, :, span, : span.stop] if cells.shape[1] > 1 else None
-        condition = F.silu(self.class_emb(classes)[:, None] + self.time_embed["mlp"](thousandths(time)))[
-            :, :, None
-        ]
+        condition = self.class_emb(classes)[:, None] + self.time_embed["mlp"](thousandths(time))
+        condition = F.silu(condition)[:, :, None]
 
         x = self.z_proj_ln(self.z_proj(cells) + self.places(self.encoder_pos_embed_learned, span))
         for i, block in enumerate(self.encoder_blocks):
