@@ -34,6 +34,11 @@ def seeded_noise(
     return noise, drawn if classes is None else torch.as_tensor(classes, dtype=torch.int64)
 
 
+def balanced_classes(seeds: Sequence[int], label_dim: int) -> list[int] | None:
+    """Of each seed a class such that consecutive seeds have all classes equally often; None without classes."""
+    return [seed % label_dim for seed in seeds] if label_dim else None
+
+
 @torch.inference_mode()
 def draw_from_noise(
     network: nn.Module,

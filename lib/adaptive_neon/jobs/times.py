@@ -70,7 +70,7 @@ def _log(results: Path, benchmark: Path) -> str:
 
 
 def time_lines(stages: dict[str, StageTime]) -> Sequence[str]:
-    """A line a stage and one for all, with the share that is process start-up."""
+    """One line per stage and one for all, with the share that is process start-up."""
     total = StageTime(*(sum(getattr(s, key) for s in stages.values()) for key in ("jobs", "seconds", "start_up")))
     return [
         f"  {name:15} {stage.jobs:4d} jobs {stage.seconds:8.1f} s, start-up {stage.start_up / stage.seconds:4.0%}"

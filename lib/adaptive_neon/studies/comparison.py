@@ -18,6 +18,7 @@ from adaptive_neon.statistics.jackknife import (
     verdict,
 )
 
+WITHOUT_INTERVAL = ("kid", "kid_deviation", "inception_score", "inception_score_deviation")
 DIAGONAL = ("fid", "fid_corrected", "fid_interval", "precision", "recall")  # of each single weight
 
 
@@ -94,7 +95,7 @@ def with_intervals(metrics: Mapping) -> dict:
             metrics["recall_by_class"], *metrics["without_block"]["recall_by_class"], strict=True
         )
     ]
-    return entry | {name: metrics[name] for name in ("kid", "kid_deviation") if name in metrics}
+    return entry | {name: metrics[name] for name in WITHOUT_INTERVAL if name in metrics}
 
 
 def winners_curse(heldout: Mapping, search: Mapping) -> dict:

@@ -20,7 +20,7 @@ TABLE_HEADER = [
 
 
 def table_rows(summary: Mapping) -> list[list[str]]:
-    """Table 1 of the Adaptive Neon paper, with intervals: a row a snapshot, FIDs on held-out images."""
+    """Table 1 of the Adaptive Neon paper, with intervals: one row per snapshot, FIDs on held-out images."""
     rows = []
     for entry in summary["snapshots"]:
         row = [str(entry["kimg"])]
@@ -53,20 +53,28 @@ ROLE_NAMES = {
 }
 
 
+def metrics_header(summary: Mapping) -> list[str]:
+    """The metrics of the study: the Inception score only where its classifier is known."""
+    return [*METRICS_HEADER, *(["Inception score (± over parts)"] if "inception_score" in summary["base"] else [])]
+
+
 def metrics_rows(summary: Mapping, entry: Mapping) -> list[list[str]]:
     """All metrics of the four models of one snapshot on held-out images, with 95 % intervals."""
     rows = []
     for role, name in ROLE_NAMES.items():
         model = summary["base"] if role == "base" else entry[role]
         if model["fid"] is None:
-            rows.append([name] + ["diverged"] * (len(METRICS_HEADER) - 1))
+            rows.append([name] + ["diverged"] * (len(metrics_header(summary)) - 1))
             continue
         shares = [
             f"{model[share]:.3f} {_ends(model[f'{share}_interval'])}"
             for share in ("precision", "recall", "density", "coverage")
         ]
         kid = f"{model['kid']:.3g} ± {model['kid_deviation']:.2g}"
-        rows.append([name, _number(model["fid"]), estimate_text(model, "fid_interval"), kid, *shares])
+        row = [name, _number(model["fid"]), estimate_text(model, "fid_interval"), kid, *shares]
+        if "inception_score" in model:
+            row.append(f"{model['inception_score']:.2f} ± {model['inception_score_deviation']:.2f}")
+        rows.append(row)
     return rows
 
 
@@ -102,7 +110,7 @@ def table(name: str, summary: Mapping) -> tuple[list[str], list[list[str]]]:
     """Header and rows of the table `table1`, `metrics` (of the snapshot to speak of) or `replicas`."""
     return {
         "table1": lambda: (TABLE_HEADER, table_rows(summary)),
-        "metrics": lambda: (METRICS_HEADER, metrics_rows(summary, headline(summary))),
+        "metrics": lambda: (metrics_header(summary), metrics_rows(summary, snapshot_shown(summary))),
         "replicas": lambda: (REPLICAS_HEADER, replicas_rows(summary)),
     }[name]()
 
@@ -120,6 +128,11 @@ def headline(summary: Mapping) -> Mapping | None:
     """
     finite = [entry for entry in summary["snapshots"] if entry["global"]["fid"] is not None]
     return min(finite, key=lambda entry: entry["global"]["fid"], default=None)
+
+
+def snapshot_shown(summary: Mapping) -> Mapping:
+    """The snapshot of the figures and the table of all metrics: `headline`, or the last one if all diverged."""
+    return headline(summary) or summary["snapshots"][-1]
 
 
 def answer(summary: Mapping) -> list[str]:
@@ -160,7 +173,7 @@ def answer(summary: Mapping) -> list[str]:
 
 
 def plain_fid(summary: Mapping, kimg: int, role: str) -> float:
-    """The FID as everybody computes it, the mean over the replicas that have one."""
+    """The FID as usually computed, without correction; the mean over the replicas that have one."""
     replicas = summary.get("replicas", [summary])
     entries = [
         replica["base"] if role == "base" else next(e for e in replica["snapshots"] if e["kimg"] == kimg)[role]
