@@ -51,9 +51,9 @@ class AutoencoderKL(nn.Module):
         self.post_quant_conv = nn.Conv2d(z_channels, z_channels, 1)
 
     def encode(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and standard deviation of the latents q(z | x) of images."""
+        """Mean and standard deviation of the latents q(z | x) of images, in float32."""
         moments = torch.cat([self.quant_conv(self.encoder(part)) for part in images.split(CHUNK)])
-        mean, log_variance = moments.chunk(2, dim=1)
+        mean, log_variance = moments.float().chunk(2, dim=1)
         return mean, torch.exp(log_variance.clamp(*LOG_VARIANCES) / 2)
 
     def sample(self, images: Tensor) -> Tensor:

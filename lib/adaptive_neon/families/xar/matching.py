@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from itertools import pairwise
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -53,8 +54,7 @@ def draw_cells(
     def evaluate(x: Tensor, t: float, k: int, labels: Tensor) -> Tensor:
         """The velocity of cell k for each label, given the cells in the cache, which keeps what x leaves there."""
         x = x.to(torch.float32).repeat(len(labels) // count, 1, 1)[:, None]
-        time = x.new_full((len(x), 1), t)
-        return network(x, time, labels, first=k, cache=cache)[:, 0].to(torch.float64)
+        return network(x, x.new_full((1, 1), t), labels, first=k, cache=cache)[:, 0].to(torch.float64)
 
     def velocity(x: Tensor, t: float, k: int) -> Tensor:
         scale = 1 + (guidance - 1) * k / (cells - 1)
@@ -95,4 +95,4 @@ def euler_maruyama(velocity: Callable[[Tensor, float], Tensor], noise: Tensor) -
 
 def times(steps: int) -> list[float]:
     """1 = t_0 > … > t_(steps − 1) = 0.04, evenly spaced, and 0."""
-    return [*torch.linspace(1, LAST, steps, dtype=torch.float64).tolist(), 0.0]
+    return [*np.linspace(1, LAST, steps).tolist(), 0.0]

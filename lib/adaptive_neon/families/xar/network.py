@@ -104,11 +104,10 @@ class XAR(nn.Module):
 
         Args:
             cells: [N, n, tokens of a cell, width of a token], at their times.
-            time: in [0, 1], [N, n]; the network knows a thousand times.
+            time: in [0, 1], [N or 1, n]; the network knows a thousand times.
             classes: int64 [N], `label_dim` for none.
             first: the place of the first of them in the sequence.
-            cache: as `new_cache` makes it, with the cells before `first` in it; takes these, in place of what it
-                held of them. None: there are none before.
+            cache: of `new_cache`, holds the cells before `first`, and will hold these; None if none are before.
 
         Returns:
             The shape of `cells`.
@@ -116,9 +115,8 @@ class XAR(nn.Module):
         size = self.grid.side**2
         span = slice(first * size, (first + cells.shape[1]) * size)
         mask = self.mask[:, :, span, : span.stop] if cells.shape[1] > 1 else None
-        condition = F.silu(self.class_emb(classes)[:, None] + self.time_embed["mlp"](thousandths(time)))[
-            :, :, None
-        ]
+        condition = self.class_emb(classes)[:, None] + self.time_embed["mlp"](thousandths(time))
+        condition = F.silu(condition)[:, :, None]
 
         x = self.z_proj_ln(self.z_proj(cells) + self.places(self.encoder_pos_embed_learned, span))
         for i, block in enumerate(self.encoder_blocks):
@@ -264,5 +262,5 @@ def normalise(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
 
 
 def thousandths(time: Tensor) -> Tensor:
-    """Features of times in [0, 1], [N, n] → [N, n, 256]: the network knows whole thousandths, rounded down."""
+    """Features of times in [0, 1], [N, n] → [N, n, 256]; the network knows whole thousandths, rounded down."""
     return time_features((time.float() * 1000).long().flatten()).unflatten(0, time.shape)
