@@ -13,6 +13,7 @@ include: "rules/selftraining.smk"
 include: "rules/evaluation.smk"
 include: "rules/report.smk"
 include: "rules/toy.smk"
+include: "rules/collapse.smk"
 
 
 # On a cluster these run where snakemake does: the work of seconds, or in need of the internet.
@@ -44,3 +45,8 @@ rule pretrained:
 rule toy:
     input:
         rules.toy_report.output,
+
+
+rule collapse:
+    input:
+        rules.collapse_report.output,

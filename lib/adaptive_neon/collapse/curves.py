@@ -39,6 +39,7 @@ def curves(protocol: Mapping, seed: int) -> dict[str, dict]:
     n, last, seeds = (protocol[key] for key in ("samples", "generations", "seeds"))
     classes, d = protocol["classes"], protocol["dimensions"]
     honest = regimes_of(n)
+    replaced, half = honest["replace"], honest["half real, the same"]
     points = {"accumulate and subsample": Gaussian(points=True)}
     pooled = {name: regime for name, regime in honest.items() if name != "accumulate and subsample"}
     panels: dict[str, tuple[dict[str, Loop], Any, Measure]] = {
@@ -78,19 +79,17 @@ def curves(protocol: Mapping, seed: int) -> dict[str, dict]:
         ),
         "neon": (
             {
-                "none": (Gaussian(), Replace(n), None),
-                "unbiased fit": (Gaussian("unbiased"), Replace(n), None),
-                "Neon of v, w = 1": (Gaussian(), Replace(n), correction(Gaussian(), n, 1.0)),
-                "Neon of log v, w = 1": (Gaussian(), Replace(n), correction(Gaussian(), n, 1.0, coordinates="log")),
-                "half real, none": (Gaussian(), honest["half real, the same"], None),
-                "half real, Neon of v, w = 1": (
-                    Gaussian(), honest["half real, the same"], correction(Gaussian(), n, 1.0),
-                ),
+                "none": (Gaussian(), replaced, None),
+                "unbiased fit": (Gaussian("unbiased"), replaced, None),
+                "Neon of v, w = 1": (Gaussian(), replaced, correction(Gaussian(), n, 1.0)),
+                "Neon of log v, w = 1": (Gaussian(), replaced, correction(Gaussian(), n, 1.0, coordinates="log")),
+                "half real, none": (Gaussian(), half, None),
+                "half real, Neon of v, w = 1": (Gaussian(), half, correction(Gaussian(), n, 1.0)),
             },
             standard_normal(seeds),
             lambda found: found.variance,
         ),
-    }  # fmt: skip
+    }
     return {
         panel: {
             name: _bands(loop, truth, measure, last, stream(seed, f"curves {panel} {name}"))
@@ -105,5 +104,5 @@ def _bands(loop: Loop, truth: Any, measure: Measure, last: int, rng: np.random.G
     values = [measure(found) for found in islice(generations(model, regime, truth, rng, correct), last)]
     return {
         "median_low_high": [metrics.band(value) for value in values],
-        "mean": [float(np.mean(value)) for value in values],
+        "mean": [metrics.mean(value) for value in values],
     }

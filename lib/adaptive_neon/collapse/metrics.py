@@ -1,6 +1,7 @@
 """The metrics of a loop, each defined once: over the seeds of one generation, or between two distributions.
 
-A mean over the seeds comes with its standard error; quantiles tell what a mean hides when its distribution has a heavy tail.
+A mean over the seeds comes with its standard error; quantiles tell what a mean hides when its distribution has a
+heavy tail.
 """
 
 from typing import NamedTuple
@@ -24,7 +25,7 @@ def mean(values: np.ndarray) -> Mean:
 
 
 def share(holds: np.ndarray) -> Mean:
-    """Of the seeds in which something holds; the standard error adds one success and one failure, and so is never 0."""
+    """Of the seeds in which something holds; one success and one failure more keep the error above 0."""
     n = len(holds)
     smoothed = (np.sum(holds) + 1) / (n + 2)
     return Mean(float(np.mean(holds)), float(np.sqrt(smoothed * (1 - smoothed) / n)))
@@ -84,7 +85,7 @@ def diversity(shares: np.ndarray) -> np.ndarray:
 
 def within_and_between(points: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
     """Intra-class and inter-class variance of points [n] with labels [n]; they add up to the variance (1/n)."""
-    found, index, sizes = np.unique(labels, return_inverse=True, return_counts=True)
+    _, index, sizes = np.unique(labels, return_inverse=True, return_counts=True)
     means = np.bincount(index, points) / sizes
     within = ((points - means[index]) ** 2).mean()
     between = (sizes * (means - points.mean()) ** 2).sum() / len(points)
@@ -97,7 +98,7 @@ def shift_is_detected(real: np.ndarray, generated: np.ndarray, level: float = 0.
 
 
 def held_out_loss(model: Normal, truth: Normal) -> np.ndarray:
-    """E[−log density of the model] on the truth [S], nats, one dimension: what a held-out test set of any size estimates."""
+    """E[−log density of the model] on the truth [S], nats, one dimension: what a held-out set estimates."""
     square = truth.variance + (truth.mean - model.mean)[:, 0] ** 2
     return 0.5 * (np.log(2 * np.pi * model.variance) + square / model.variance)
 
@@ -117,7 +118,7 @@ def bias_and_variance(estimates: np.ndarray, truth: float) -> Decomposition:
 
 
 def stability(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """The recursive stability of a loop: (θ_t − θ′_t)/(θ_1 − θ′_1) [T, S], what is left of a disturbance of the start.
+    """The recursive stability of a loop: (θ_t − θ′_t)/(θ_1 − θ′_1) [T, S], what a disturbance leaves.
 
     Args:
         one: an estimate [T, S] over generations.
@@ -127,7 +128,7 @@ def stability(one: np.ndarray, other: np.ndarray) -> np.ndarray:
 
 
 def excess_error(mixed: np.ndarray, real: np.ndarray) -> Mean:
-    """ζ (Dohmatob et al., arXiv 2410.04840): the error [S] of training with synthetic data beyond that of as much real data."""
+    """ζ (Dohmatob et al., arXiv 2410.04840): the error [S] beyond that of as much real data."""
     return Mean(float(mixed.mean() - real.mean()), float(np.hypot(mean(mixed).error, mean(real).error)))
 
 

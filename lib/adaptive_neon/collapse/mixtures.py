@@ -1,4 +1,4 @@
-"""A mixture of three Gaussians in a loop, fitted by scikit-learn: components, coverage, diversity within and between."""
+"""A mixture of three Gaussians in a loop, fitted by scikit-learn: components, coverage, diversity."""
 
 from collections.abc import Mapping
 from itertools import islice

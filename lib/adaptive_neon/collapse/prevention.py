@@ -1,10 +1,12 @@
 """The smallest amount of real data that prevents collapse.
 
-It prevents collapse up to generation T if at least 95 % of the runs keep in generation T at least half, and at most double,
-of what the truth has: a Gaussian's variance (in d dimensions the geometric mean of its principal variances, det^(1/d)), the
-effective number of classes 1/Σp², a density estimate's variance; of a regression at least half of the signal, 1 − ‖ŵ − w‖²/‖w‖².
+It prevents collapse up to generation T if at least 95 % of the runs keep in generation T at least half, and at
+most double, of what the truth has: a Gaussian's variance (in d dimensions the geometric mean of its principal
+variances, det^(1/d)), the effective number of classes 1/Σp², a density estimate's variance; of a regression at
+least half of the signal, 1 − ‖ŵ − w‖²/‖w‖².
 """
 
+from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 from typing import Any, NamedTuple
@@ -24,11 +26,13 @@ DIMENSIONS, CLASSES = 5, 10
 
 
 class Setting(NamedTuple):
-    """A model, its truth for so many seeds, and what a run keeps of the truth [S]."""
+    """A model, its truth for so many seeds, what a run keeps of the truth [S], the fewest samples of a fit."""
 
+    name: str
     model: Any
     truth: Callable[[int], Any]
     kept: Callable[[Any], np.ndarray]
+    least: int = 1
 
 
 def _unit_coefficients(seeds: int) -> np.ndarray:
@@ -36,22 +40,27 @@ def _unit_coefficients(seeds: int) -> np.ndarray:
 
 
 SETTINGS = {
-    "gaussian": Setting(Gaussian(), standard_normal, lambda found: found.variance),
+    "gaussian": Setting("Gaussian", Gaussian(), standard_normal, lambda found: found.variance),
     "gaussian-5d": Setting(
+        f"Gaussian, d = {DIMENSIONS}",
         Gaussian(),
         lambda seeds: standard_normal(seeds, DIMENSIONS),
         lambda found: np.linalg.det(found.covariance).clip(min=0) ** (1 / DIMENSIONS),
+        least=DIMENSIONS + 1,
     ),
     "classes": Setting(
+        f"{CLASSES} classes, or modes",
         Categorical(),
         lambda seeds: np.full((seeds, CLASSES), 1 / CLASSES),
         lambda found: 1 / (found**2).sum(axis=1) / CLASSES,
     ),
-    "kernels": Setting(Kernels(), single_kernel, lambda found: found.variance),
+    "kernels": Setting("Kernel density, Silverman's h", Kernels(), single_kernel, lambda found: found.variance),
     "regression": Setting(
+        f"Regression, d = {DIMENSIONS}",
         Regression(1.0),
         _unit_coefficients,
         lambda found: 1 - ((found - DIMENSIONS**-0.5) ** 2).sum(axis=1),
+        least=DIMENSIONS + 1,
     ),
 }
 
@@ -64,42 +73,51 @@ def regimes_with(real: int, synthetic: int) -> dict[str, Regime]:
     return regimes
 
 
-def amounts(n: int) -> list[int]:
-    """How much real data is tried: a few values in each octave up to n."""
-    tried = {round(2 ** (k / 2)) for k in range(2 * int(np.ceil(np.log2(n))) + 1)}
-    return sorted({amount for amount in tried if amount < n - 1} | {n})
+def amounts(n: int, least: int) -> list[int]:
+    """How much real data is tried: four values in each octave, up to n."""
+    tried = {round(2 ** (k / 4)) for k in range(4 * int(np.ceil(np.log2(n))) + 1)}
+    return sorted({amount for amount in tried if least <= amount < n - 1} | {n})
 
 
 def prevention(name: str, protocol: Mapping, seed: int) -> list[dict]:
-    """For each regime and n the share of runs that keep enough, over the amount of real data and the generations.
+    """For each regime and n the smallest amounts of real data, over the generations.
 
     Args:
         name: of `SETTINGS`.
         protocol: `samples`, `generations`, `seeds`.
     """
     setting, found = SETTINGS[name], []
-    least = DIMENSIONS + 1 if name in ("gaussian-5d", "regression") else 1  # real samples of a first fit
     for n in protocol["samples"]:
-        if n <= least:
+        if n <= setting.least:
             continue
         for regime in ("the same", "fresh", "weighted"):
-            if regime == "weighted" and name == "kernels":
+            if regime == "weighted" and name == "kernels":  # points have no weights
                 continue
-            tried, holding = [], []
-            for real in amounts(n):
-                regimes = regimes_with(real, n - real)
-                if regime not in regimes or (regime == "fresh" and real < least):
-                    continue
-                tried.append(real)
-                holding.append(_holding(setting, regimes[regime], protocol, seed))
-                if all(interval_of_share(count, protocol["seeds"])[0] >= PROBABILITY for count in holding[-1]):
-                    break  # more real data keep more
-            found.append(_entry(regime, n, tried, holding, protocol))
+            tried = amounts(n, setting.least if regime == "fresh" else 1)
+            if regime == "weighted":
+                tried = tried[:-1]
+            choices = {real: regimes_with(real, n - real)[regime] for real in tried}
+            found.append({"regime": regime, "n": n, "smallest": _search(setting, choices, protocol, seed)})
         for regime, value in (("replace", Replace(n)), ("accumulate", Accumulate(n))):
-            if regime == "accumulate" and name == "kernels":
+            if regime == "accumulate" and name == "kernels":  # too many points
                 continue
-            found.append(_entry(regime, n, [n], [_holding(setting, value, protocol, seed)], protocol))
+            found.append({"regime": regime, "n": n, "smallest": _search(setting, {n: value}, protocol, seed)})
     return found
+
+
+def _search(setting: Setting, choices: Mapping[int, Regime], protocol: Mapping, seed: int) -> list[dict]:
+    """`smallest` for each of the protocol's generations; what was simulated for one serves the others."""
+    counts: dict[int, list[int]] = {}
+
+    def holding(amount: int, i: int) -> int:
+        if amount not in counts:
+            counts[amount] = _holding(setting, choices[amount], protocol, seed)
+        return counts[amount][i]
+
+    return [
+        {"generations": t} | smallest(list(choices), lambda amount, i=i: holding(amount, i), protocol["seeds"])
+        for i, t in enumerate(protocol["generations"])
+    ]
 
 
 def _holding(setting: Setting, regime: Regime, protocol: Mapping, seed: int) -> list[int]:
@@ -114,34 +132,24 @@ def _holding(setting: Setting, regime: Regime, protocol: Mapping, seed: int) -> 
     return counts
 
 
-def _entry(regime: str, n: int, tried: Sequence[int], holding: Sequence[Sequence[int]], protocol: Mapping) -> dict:
-    of = protocol["seeds"]
-    smallest = [
-        smallest_amount(tried, [counts[i] for counts in holding], of) for i in range(len(protocol["generations"]))
-    ]
-    return {
-        "regime": regime,
-        "n": n,
-        "tried": list(tried),
-        "holding": [list(counts) for counts in holding],
-        "of": of,
-        "generations": list(protocol["generations"]),
-        "smallest": smallest,
-    }
+def smallest(tried: Sequence[int], holding: Callable[[int], int], of: int) -> dict[str, int | None]:
+    """The first amount at which enough of the runs hold, by bisection: more real data keep more.
 
+    Args:
+        tried: amounts, rising.
+        holding: in how many of the `of` runs enough is kept, at an amount.
 
-def smallest_amount(tried: Sequence[int], holding: Sequence[int], of: int) -> dict:
-    """The first amount at which enough runs hold; low and high: at which their 95 % interval reaches, and clears, 95 %.
-
-    None: not even the largest amount that was tried.
+    Returns:
+        `amount`; and `low` and `high`, the first at which the 95 % interval of the share of runs reaches, and
+        clears, 95 %. None: not even the largest that was tried.
     """
-    intervals = [interval_of_share(count, of) for count in holding]
 
-    def first(passes: Sequence[bool]) -> int | None:
-        return next((amount for amount, passed in zip(tried, passes, strict=True) if passed), None)
+    def first(enough: Callable[[int], bool]) -> int | None:
+        i = bisect_left(tried, True, key=lambda amount: enough(holding(amount)))
+        return tried[i] if i < len(tried) else None
 
     return {
-        "low": first([high >= PROBABILITY for _, high in intervals]),
-        "amount": first([count >= PROBABILITY * of for count in holding]),
-        "high": first([low >= PROBABILITY for low, _ in intervals]),
+        "low": first(lambda count: interval_of_share(count, of)[1] >= PROBABILITY),
+        "amount": first(lambda count: count >= PROBABILITY * of),
+        "high": first(lambda count: interval_of_share(count, of)[0] >= PROBABILITY),
     }

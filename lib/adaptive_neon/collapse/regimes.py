@@ -50,7 +50,7 @@ class Accumulate:
 
 @dataclass(frozen=True)
 class Subsample:
-    """All data accumulate, but a generation sees n of them, chosen without replacement (Kazdan et al., 2410.16713)."""
+    """All data accumulate; a generation sees n of them, without replacement (Kazdan et al., 2410.16713)."""
 
     n: int
 

@@ -1,6 +1,6 @@
-"""The study that this began with: a Gaussian, thousands of generations, a share of synthetic data in each training set.
+"""A Gaussian over thousands of generations, with a share of synthetic data in each training set.
 
-One run of it is an anecdote; all seeds run at once here, and what is recorded are means, medians and bands over them.
+One run of it is an anecdote; all seeds run at once here, and means, medians and bands over them are recorded.
 """
 
 from collections.abc import Mapping, Sequence
@@ -67,7 +67,9 @@ def _sizes(n: int, share: float) -> tuple[int, int]:
     return regime.real, regime.synthetic
 
 
-def measure(model: Normal, before: Normal, truth: Normal, n: int, rng: np.random.Generator, tested: int = 100) -> dict:
+def measure(
+    model: Normal, before: Normal, truth: Normal, n: int, rng: np.random.Generator, tested: int = 100
+) -> dict:
     """Every metric of one generation of a one-dimensional Gaussian, means over the seeds with standard errors.
 
     Args:

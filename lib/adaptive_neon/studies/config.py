@@ -215,9 +215,11 @@ def _contradictions(config: Mapping) -> Iterator[tuple[str, str]]:
             "replica_stride",
             f"{config['replica_stride']} is below the highest seed, {highest - 1}: replicas would share seeds",
         )
-    if config["experiment"] == "toy":
-        yield "experiment", "toy is the folder of the 2-D Gaussian studies; choose another name"
+    for name, studies in (("toy", "2-D Gaussian studies"), ("collapse", "studies of loops")):
+        if config["experiment"] == name:
+            yield "experiment", f"{name} is the folder of the {studies}; choose another name"
     yield from _toy_contradictions(config["toy"])
+    yield from _collapse_contradictions(config["collapse"])
 
 
 def _toy_contradictions(toy: Mapping) -> Iterator[tuple[str, str]]:
@@ -236,6 +238,28 @@ def _toy_contradictions(toy: Mapping) -> Iterator[tuple[str, str]]:
     low, high = toy["layerwise"]["bounds"]
     if low >= high:
         yield "toy.layerwise.bounds", f"{low} is not below {high}"
+
+
+def _collapse_contradictions(collapse: Mapping) -> Iterator[tuple[str, str]]:
+    unknown = sorted(set(collapse["study"]["shown"]) - set(collapse["study"]["shares"]))
+    if unknown:
+        yield (
+            "collapse.study.shown",
+            f"{unknown[0]} is not in collapse.study.shares, {collapse['study']['shares']}",
+        )
+    mixture = collapse["mixture"]
+    sizes = [len(mixture[key]) for key in ("weights", "means", "deviations")]
+    if len(set(sizes)) > 1:
+        yield (
+            "collapse.mixture.weights",
+            f"{sizes[0]} weights, {sizes[1]} means and {sizes[2]} deviations; give as many",
+        )
+    if abs(sum(mixture["weights"]) - 1) > 1e-6:
+        yield "collapse.mixture.weights", f"they add up to {sum(mixture['weights']):g}; make it 1"
+    for key in ("samples", "generations"):
+        values = collapse["prevention"][key]
+        if sorted(set(values)) != values:
+            yield f"collapse.prevention.{key}", f"{values} is not rising; sort it and drop what repeats"
 
 
 def _one_line(fault: ValidationError, source: str = "config") -> str:

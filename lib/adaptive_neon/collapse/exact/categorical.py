@@ -27,5 +27,5 @@ def survival_bound(count: float, k: int) -> float:
 
 
 def survival_of_branches(count: float, k: int) -> float:
-    """1 − exp(−2λ/k): each sample is the root of a critical branching process, which lives on with probability 2/k."""
+    """1 − exp(−2λ/k): each sample begins a critical branching process, alive with probability 2/k."""
     return 1 - np.exp(-2 * count / k)

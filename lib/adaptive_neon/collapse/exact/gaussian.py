@@ -1,4 +1,4 @@
-"""A Gaussian of variance 1 that is trained on its own samples alone, on all samples so far, or on a part of them."""
+"""A Gaussian of variance 1 trained on its own samples alone, on all samples so far, or on a part of them."""
 
 from collections.abc import Iterator
 
@@ -7,7 +7,7 @@ from scipy.special import gammaln, polygamma, psi
 
 
 def mean_variance(n: int, t: int, unbiased: bool = False, bias: float = 1.0, ridge: float = 0.0) -> float:
-    """E[v_t] of replaced data: v ← λ(1 − 1/n)·v + ridge, without the 1/n if the fit is unbiased; real data are honest."""
+    """E[v_t] of replaced data: v ← λ(1 − 1/n)·v + ridge, an unbiased fit without the 1/n; real data are honest."""
     kept = 1.0 if unbiased else 1 - 1 / n
     variance = kept + ridge
     for _ in range(t - 1):
@@ -21,7 +21,8 @@ def c4(n: int) -> float:
 
 
 def log_drift(n: int, unbiased: bool = False, dimensions: int = 1) -> float:
-    """The change of E[log det Σ] in one generation: Σ_i [ψ((n−1−i)/2) − log((n−1)/2)], and d·log(1 − 1/n) if biased.
+    """The change of E[log det Σ] in one generation: Σ_i [ψ((n−1−i)/2) − log((n−1)/2)], and d·log(1 − 1/n) if
+    biased.
 
     The determinant of a Wishart matrix is a product of independent χ² of n − 1 − i degrees of freedom (Bartlett).
     """
@@ -47,8 +48,8 @@ def survival_bound(n: int, t: int, deviation: float) -> float:
 def accumulated(n: int, t: int) -> float:
     """E[v_t] of accumulated data, biased fit: Π_{s ≤ t} (1 − 1/(n s²)).
 
-    The pooled mean of t batches moves by 1/t of what the new one deviates: E m_t² grows by E[v_{t−1}]/(n t²), and what
-    the mean gains the variance loses.
+    The pooled mean of t batches moves by 1/t of what the new one deviates: E m_t² grows by E[v_{t−1}]/(n t²),
+    and what the mean gains the variance loses.
     """
     return float(np.prod(1 - 1 / (n * np.arange(1, t + 1.0) ** 2)))
 

@@ -4,7 +4,7 @@ from adaptive_neon.collapse.models.kernel import silverman
 
 
 def replaced(n: int, t: int, bandwidth: float) -> float:
-    """E[variance of the training points], 1/n, in generation t: v ← (1 − 1/n)(v + h²), which tends to (n − 1)h²."""
+    """E[variance (1/n) of the training points]: v ← (1 − 1/n)(v + h²), which tends to (n − 1)h²."""
     variance = 1 - 1 / n
     for _ in range(t - 1):
         variance = (1 - 1 / n) * (variance + bandwidth**2)

@@ -1,4 +1,4 @@
-"""A Gaussian of variance 1 trained on real and on synthetic samples: what is kept, and what real data are worth."""
+"""A Gaussian of variance 1 trained on real and on synthetic samples: what it keeps, what real data are worth."""
 
 from collections.abc import Iterator
 from itertools import islice
@@ -28,8 +28,8 @@ def mixed(
     """Expectations in generation 1, 2, … of a fit to pooled real and synthetic samples.
 
     With N samples, shares a real and b synthetic, and D = E(x̄_r − μ)² for the mean x̄_r of the real ones:
-    E[scatter] = real − 1 + (synthetic − 1)λv + N·a·b·(D + λv/synthetic); D ← b²(D + λv/synthetic) if the real samples
-    are always the same, and D = 1/real + E[m²] if they are fresh.
+    E[scatter] = real − 1 + (synthetic − 1)λv + N·a·b·(D + λv/synthetic); D ← b²(D + λv/synthetic) if the real
+    samples are always the same, and D = 1/real + E[m²] if they are fresh.
 
     Args:
         start: how many real samples the first generation is fitted to; by default as `regimes.Mixed` has it.
@@ -82,12 +82,12 @@ def contraction(synthetic_per_real: float) -> float:
 def share_below(half: float, real: float) -> float:
     """P(v < half) in the long run with fresh real samples that are few among many synthetic ones.
 
-    For n_r ≪ N the steps are small, and v diffuses: dv = a(1 − v)dt + √(2/N)·v dW, a = n_r/N. Its stationary law is
-    inverse gamma with shape 1 + n_r and scale n_r, whatever N is.
+    For n_r ≪ N the steps are small, and v diffuses: dv = a(1 − v)dt + √(2/N)·v dW, a = n_r/N. Its stationary law
+    is inverse gamma with shape 1 + n_r and scale n_r, whatever N is.
     """
     return float(gammaincc(1 + real, real / half))
 
 
 def smallest_fresh(half: float, double: float, probability: float) -> float:
-    """n_r at which v stays between half and double with this probability, in the long run and whatever N ≫ n_r is."""
-    return brentq(lambda real: 1 - share_below(half, real) - (1 - share_below(double, real)) - probability, 0.5, 1e3)
+    """n_r at which v is between half and double with this probability in the long run, whatever N ≫ n_r is."""
+    return brentq(lambda real: share_below(double, real) - share_below(half, real) - probability, 0.5, 1e3)

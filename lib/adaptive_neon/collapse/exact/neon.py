@@ -1,7 +1,8 @@
 """Neon on the variance of a Gaussian, exactly: v_N = v_r − w(v_s − v_r), all fits biased (maximum likelihood).
 
-θ_r is fitted to n_r real samples, v_r ~ χ²_{n_r−1}/n_r for a true variance of 1; θ_s to n_s samples that a sampler of bias λ
-draws from θ_r, so v_s = v_r·u with u ~ λχ²_{n_s−1}/n_s. With w = 1 Neon is the parametric bootstrap's correction of bias.
+θ_r is fitted to n_r real samples, v_r ~ χ²_{n_r−1}/n_r for a true variance of 1; θ_s to n_s samples that a
+sampler of bias λ draws from θ_r, so v_s = v_r·u with u ~ λχ²_{n_s−1}/n_s. With w = 1 Neon is the parametric
+bootstrap's correction of bias.
 """
 
 import numpy as np
@@ -26,7 +27,7 @@ def mean(w: float, real: int, synthetic: int, bias: float = 1.0, fraction: float
 
 
 def mean_squared_error(w: float, real: int, synthetic: int, sets: int = 1, bias: float = 1.0) -> float:
-    """E(v_N − 1)² with the mean of θ_s over several synthetic sets: their number divides the noise of the direction."""
+    """E(v_N − 1)², θ_s the mean over several synthetic sets: their number divides the noise of the direction."""
     second = (real - 1) * (real + 1) / real**2  # E v_r²
     noise = bias**2 * 2 * (synthetic - 1) / synthetic**2 / sets  # Var u
     step = 1 + w * (1 - bias * (1 - 1 / synthetic))
@@ -36,6 +37,16 @@ def mean_squared_error(w: float, real: int, synthetic: int, sets: int = 1, bias:
 def direction_variance(synthetic: int, sets: int) -> float:
     """Var[v_s − v_r | v_r]/v_r²: 2(n_s − 1)/(n_s²·S)."""
     return 2 * (synthetic - 1) / (synthetic**2 * sets)
+
+
+def held_out_loss(w: float, n: int) -> float:
+    """E[−log density on the truth], nats, n_r = n_s = n, in the limit of many synthetic sets.
+
+    There v_N = c·v_r with c = 1 + w/n, and E[1/v_r] = n/(n − 3); the best c is (n + 1)/(n − 3), at w = 4n/(n − 3).
+    """
+    scale = 1 + w / n
+    log = np.log(2 * np.pi * scale) + psi((n - 1) / 2) - np.log(n / 2)
+    return float(0.5 * (log + (1 + 1 / n) * n / (n - 3) / scale))
 
 
 def mean_of_logs(w: float, real: int, synthetic: int) -> float:
@@ -57,8 +68,8 @@ def log_refit(n: int) -> float:
 def log_step(w: float, n: int, coordinates: str = "variance") -> float:
     """E[log v_N − log v_r]: what Neon adds to log v. About (w − w²)/n if v is merged, 2w/n if log v is.
 
-    Exact: E log(1 + w − wu), u ~ χ²_{n−1}/n, given that v_N > 0 (else the model has no variance, and w/n is no longer
-    small); −w·E[log u].
+    Exact: E log(1 + w − wu), u ~ χ²_{n−1}/n, given that v_N > 0 (else the model has no variance, and w/n is no
+    longer small); −w·E[log u].
     """
     if coordinates == "log":
         return -w * log_refit(n)

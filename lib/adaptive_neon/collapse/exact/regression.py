@@ -27,8 +27,9 @@ def synthetic_floor(real: int, synthetic: int, dimensions: int, distance: float)
     """E‖(W₁ + W₂)⁻¹W₂δ‖²: the squared bias of least squares on real and synthetic samples whose w differ by δ.
 
     W₁, W₂ are Wishart matrices of `real` and `synthetic` degrees of freedom, S = W₁ + W₂ and B = S^−½W₂S^−½
-    independent (a matrix beta law, invariant under rotations), so E[B_jk B_li] = α δ_jk δ_li + β (δ_jl δ_ki + δ_ji δ_kl).
-    E tr W₂² and E (tr W₂)² give α and β; then E tr(S B S⁻¹ B)·‖δ‖²/d is the bias. For d ≪ n it is p₂²‖δ‖².
+    independent (a matrix beta law, invariant under rotations), so E[B_jk B_li] = α δ_jk δ_li + β (δ_jl δ_ki +
+    δ_ji δ_kl). E tr W₂² and E (tr W₂)² give α and β; then E tr(S B S⁻¹ B)·‖δ‖²/d is the bias. For d ≪ n it is
+    p₂²‖δ‖².
 
     Args:
         distance: ‖δ‖.

@@ -1,4 +1,4 @@
-"""Classes, or well-separated modes of a mixture, drawn with the shares of the last sample: the Wright–Fisher model."""
+"""Classes, or well-separated modes, drawn with the shares of the last sample: the Wright–Fisher model."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""A Gaussian in d dimensions. A sample's mean and scatter are drawn directly, which is exact and needs no points."""
+"""A Gaussian in d dimensions. Mean and scatter of a sample are drawn directly, which is exact."""
 
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
@@ -22,7 +22,8 @@ class Normal(NamedTuple):
 
 def standard_normal(seeds: int, dimensions: int = 1) -> Normal:
     """N(0, I) for all seeds."""
-    return Normal(np.zeros((seeds, dimensions)), np.broadcast_to(np.eye(dimensions), (seeds, dimensions, dimensions)))
+    covariance = np.broadcast_to(np.eye(dimensions), (seeds, dimensions, dimensions))
+    return Normal(np.zeros((seeds, dimensions)), covariance)
 
 
 def normal(seeds: int, mean: float, variance: float) -> Normal:
@@ -42,7 +43,7 @@ def factor(covariance: np.ndarray) -> np.ndarray:
 
 
 def wishart(root: np.ndarray, freedom: int, rng: np.random.Generator) -> np.ndarray:
-    """Scatter matrices [S, d, d] from Wishart(LLᵀ, freedom) for L = root (Bartlett 1933); of low rank if freedom < d."""
+    """Scatter [S, d, d] from Wishart(LLᵀ, freedom) for L = root (Bartlett 1933); of low rank if freedom < d."""
     seeds, d, _ = root.shape
     if not freedom:
         return np.zeros_like(root)
@@ -63,8 +64,8 @@ class Gaussian:
     """Fits mean and covariance.
 
     Args:
-        fit_by: divides the scatter by n (`biased`, maximum likelihood), by n − 1 (`unbiased`), or takes the covariance as
-            `known`: the identity.
+        fit_by: divides the scatter by n (`biased`, maximum likelihood), by n − 1 (`unbiased`), or takes the
+            covariance as `known`: the identity.
         bias: λ of the sampler, which draws with covariance λΣ (MAD, arXiv 2307.01850); 1 is honest.
         ridge: added to the variances of a fit, as scikit-learn's `reg_covar`.
         points: draw the points themselves, for regimes that choose among them.

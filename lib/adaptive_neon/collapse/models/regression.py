@@ -1,4 +1,4 @@
-"""Linear regression: each generation labels inputs with the last one's predictions plus noise, and is fitted to them."""
+"""Linear regression: each generation is fitted to the last one's predictions plus noise."""
 
 from dataclasses import dataclass
 

@@ -42,11 +42,13 @@ def _replaced(seeds: int, seed: int) -> list[Statement]:
             topic, MAD, "With an unbiased fit the covariance still goes to 0 almost surely.",
             "E[v_t] = 1 for every t", setting,
             1.0, mean(unbiased.variance), "made precise",
-            "The mean variance does not fall at all, though nearly every run collapses (next rows): a plot of the mean "
+            "The mean variance does not fall at all, though nearly every run collapses (next rows): a plot of "
+            "the mean "
             "variance over generations cannot show this collapse.",
         ),
         Statement(
-            topic, SURESH, "P(s_t > ε) ≤ exp(−t/(4n))/ε: the standard deviation is gone after about n generations.",
+            topic, SURESH,
+            "P(s_t > ε) ≤ exp(−t/(4n))/ε: the standard deviation is gone after about n generations.",
             "E[s_t] = c₄(n)^t, then Markov's inequality", f"n = {n}, t = {40 * n}, ε² = 0.1",
             exact.survival_bound(n, 40 * n, deviation), share(np.sqrt(late.variance) > deviation), "confirmed",
             "Runs that keep a tenth of the variance are fewer than the bound allows.", "≤",
@@ -67,7 +69,8 @@ def _replaced(seeds: int, seed: int) -> list[Statement]:
             topic, HERE, "The same with maximum likelihood.",
             "E[log v_t] = t·[ψ((n−1)/2) − log(n/2)] ≈ −2t/n", setting,
             t * exact.log_drift(n), mean(np.log(biased.variance)), "new",
-            "The 1/n of maximum likelihood doubles the speed of collapse; half of it remains with an unbiased fit.",
+            "The 1/n of maximum likelihood doubles the speed of collapse; half of it remains with an unbiased "
+            "fit.",
         ),
         Statement(
             topic, HERE, "How far runs differ.",
@@ -80,7 +83,8 @@ def _replaced(seeds: int, seed: int) -> list[Statement]:
             "E[W₂²] to the truth grows without bound, while the variance goes to 0; to first order it is 3t/(2n).",
             "E[W₂²] = t/n + 2 − 2c₄(n)^t, unbiased fit", setting,
             exact.wasserstein(n, t), mean(wasserstein(unbiased, truth)), "made precise",
-            "All of the growth is the mean's t/n, carried by the few runs that have not collapsed; in most runs the mean stops "
+            "All of the growth is the mean's t/n, carried by the few runs that have not collapsed; in most "
+            "runs the mean stops "
             "where the variance is gone.",
         ),
         Statement(
@@ -93,7 +97,8 @@ def _replaced(seeds: int, seed: int) -> list[Statement]:
             topic, HERE, "scikit-learn's GaussianMixture adds reg_covar = 10⁻⁶ to every fit.",
             "E[v_t] = (1 − 1/n)^t + r·Σ_{s<t} (1 − 1/n)^s → n·r", f"n = {n}, t = 200, r = 10⁻³",
             exact.mean_variance(n, 200, ridge=1e-3), mean(ridge.variance), "new",
-            "The plain way of running this study has a floor of n·10⁻⁶ under the mean variance, which its own collapse ends on.",
+            "The plain way of running this study has a floor of n·10⁻⁶ under the mean variance, which its own "
+            "collapse ends on.",
         ),
     ]  # fmt: skip
 
@@ -162,7 +167,8 @@ def _pooled(seeds: int, seed: int) -> list[Statement]:
             "A fixed budget out of accumulated data degrades slowly and gradually.",
             "closed recursion for E[v_t] (docs/collapse.md), which converges", f"n = {n}, t = {t}",
             converged[t - 1], mean(chosen.variance), "corrected",
-            f"It does not go on: E[v_t] tends to {converged[-1]:.4f}, a loss {ratio:.2f} times that of accumulated data; the "
+            f"It does not go on: E[v_t] tends to {converged[-1]:.4f}, a loss {ratio:.2f} times that of "
+            "accumulated data; the "
             "plateau of v2 is the better word.",
         ),
     ]  # fmt: skip

@@ -23,7 +23,8 @@ def statements(seeds: int, seed: int) -> list[Statement]:
 def _fresh(seeds: int, seed: int) -> list[Statement]:
     truth, rows = standard_normal(seeds), []
     topic = "Gaussian, fresh real data"
-    for real, synthetic, bias, start in ((20, 20, 1, 10), (20, 20, 1, 1000), (10, 90, 1, 1000), (20, 20, 0.8, 1000)):
+    settings = ((20, 20, 1, 10), (20, 20, 1, 1000), (10, 90, 1, 1000), (20, 20, 0.8, 1000))
+    for real, synthetic, bias, start in settings:
         regime = Mixed(real, synthetic, fresh=True, start=start)
         loop = generation(
             LONG, Gaussian("unbiased", bias=bias), regime, truth, stream(seed, f"fresh {real} {bias} {start}")
@@ -39,15 +40,14 @@ def _fresh(seeds: int, seed: int) -> list[Statement]:
             )
         )  # fmt: skip
     square = exact.limit(10, 90, fresh=True, unbiased=True).square
-    loop = generation(
-        LONG, Gaussian("unbiased"), Mixed(10, 90, fresh=True), truth, stream(seed, "effective size")
-    )
+    loop = generation(LONG, Gaussian("unbiased"), Mixed(10, 90, fresh=True), truth, stream(seed, "effective size"))
     rows.append(
         Statement(
             topic, MAD, "A moderate amount of synthetic data is worth more real data: n_e/n_r > 1.",
             "E[m²] ≈ 1/(n_r(1 + b)): n_e/n_r ≈ 1 + b", f"n_r = 10, n_s = 90, t = {LONG}",
             square, mean(loop.mean[:, 0] ** 2), "made precise",
-            f"For the mean n_e/n_r = {1 / (10 * square):.2f} here, and at most 2, however much synthetic data there is.",
+            f"For the mean n_e/n_r = {1 / (10 * square):.2f} here, and at most 2, however much synthetic data "
+            "there is.",
         )
     )  # fmt: skip
     return rows
@@ -62,13 +62,12 @@ def _weighted(seeds: int, seed: int) -> list[Statement]:
     }
     for w, finding in findings.items():
         regime = Mixed(n, n, fresh=True, weight=w)
-        loop = generation(
-            LONG, Gaussian("known"), regime, standard_normal(seeds), stream(seed, f"weight {w:.3f}")
-        )
+        loop = generation(LONG, Gaussian("known"), regime, standard_normal(seeds), stream(seed, f"weight {w:.3f}"))
         rows.append(
             Statement(
                 "Gaussian, fresh real data with a weight", GOLDEN,
-                "With as much fresh real as synthetic data the best weight on the real ones is the reciprocal of the golden ratio.",
+                "With as much fresh real as synthetic data the best weight on the real ones is the reciprocal "
+                "of the golden ratio.",
                 "n·E[m²] = (w² + (1 − w)²)/(2w − w²)", f"n_r = n_s = {n}, w = {w:.3f}, t = {LONG}",
                 n * exact.weighted_mean_error(w, n, n), mean(n * loop.mean[:, 0] ** 2), "confirmed", finding,
             )
@@ -93,9 +92,11 @@ def _same(seeds: int, seed: int) -> list[Statement]:
     return [
         Statement(
             "Gaussian, the same real data", BERTRAND, claim,
-            "E[m_t − x̄_r] = (λ/(1 + λ))^t·(error of the start)", f"λ = 4 synthetic a real sample, start off by 1, t = {t}",
+            "E[m_t − x̄_r] = (λ/(1 + λ))^t·(error of the start)",
+            f"λ = 4 synthetic a real sample, start off by 1, t = {t}",
             exact.contraction(synthetic / real) ** t, mean((loop.mean - kept.mean)[:, 0]), "corrected",
-            "The loop contracts for every λ, here far beyond 1/2 and from a bad start: the condition is sufficient, not necessary.",
+            "The loop contracts for every λ, here far beyond 1/2 and from a bad start: the condition is "
+            "sufficient, not necessary.",
         ),
         Statement(
             "Gaussian, the same real data", HERE, "What remains of the variance.",
@@ -116,20 +117,22 @@ def _stability(seeds: int, seed: int) -> list[Statement]:
         def shift(parameters, rng):
             return Normal(parameters.mean + (first.pop() if first else 0), parameters.covariance)
 
-        loop = generations(
-            Gaussian(), regime, standard_normal(seeds), stream(seed, "coupled"), shift
-        )
+        loop = generations(Gaussian(), regime, standard_normal(seeds), stream(seed, "coupled"), shift)
         return np.array([parameters.mean[:, 0] for _, parameters in zip(range(t), loop, strict=False)])
 
     t, rows = 11, []
     for regime, name, exact_value, finding in (
         (Replace(50), "replaced data", 1.0, "Without real data the loop never forgets a disturbance."),
-        (Mixed(10, 40), "the same real data, a fifth", 0.8 ** (t - 1), "Any constant share of real data makes it forget."),
+        (
+            Mixed(10, 40), "the same real data, a fifth", 0.8 ** (t - 1),
+            "Any constant share of real data makes it forget.",
+        ),
     ):  # fmt: skip
         left = stability(means(regime, 0.0), means(regime, 1.0))[-1]
         rows.append(
             Statement(
-                f"Gaussian, {name}", FU + " (abstract)", "A constant share of real data makes the loop recursively stable.",
+                f"Gaussian, {name}", FU + " (abstract)",
+                "A constant share of real data makes the loop recursively stable.",
                 "E[(θ_t − θ′_t)/(θ_1 − θ′_1)] = b^(t−1), the same random numbers", f"N = 50, t = {t}",
                 exact_value, mean(left), "confirmed", finding,
             )

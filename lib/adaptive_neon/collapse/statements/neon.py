@@ -29,7 +29,7 @@ def _bootstrap(seeds: int, seed: int) -> list[Statement]:
     rows = []
     claim = "Neon improves a model that was trained on its own samples by extrapolating away from them."
     for real, synthetic, bias, fraction, finding in (
-        (20, 20, 1, 1, "w* = n_s/(n_r − 1): the bias of θ_r is gone exactly. Neon is the parametric bootstrap's bias correction."),
+        (20, 20, 1, 1, "w* = n_s/(n_r − 1) removes the bias exactly: the parametric bootstrap's correction."),
         (20, 60, 1, 1, "Three times the synthetic data triple w*: the drift they make is a third as long."),
         (50, 10, 1, 1, "A small synthetic set drifts far, and asks for a small w."),
         (50, 50, 0.9, 1, "A sampler that narrows drifts further: the w that is needed is six times smaller."),
@@ -91,7 +91,7 @@ def _coordinates(seeds: int, seed: int) -> list[Statement]:
             exact.mean_of_logs(at, n, n), mean(extrapolate(base, tuned, at, "log").variance), "new", finding,
         )
         for at, finding in (
-            (w, "The w that is right for the variance is far too large for its logarithm: Neon depends on the parametrisation."),
+            (w, "The w that is right for v is far too large for log v: Neon depends on the parametrisation."),
             (w_log, "In log v the same correction takes less than half the w."),
         )
     ]  # fmt: skip
@@ -122,10 +122,12 @@ def _iterated(seeds: int, seed: int) -> list[Statement]:
 def _in_a_loop(seeds: int, seed: int) -> list[Statement]:
     n, t, model, rows = 100, 50, Gaussian(), []
     truth = standard_normal(seeds)
-    for w, coordinates, finding in (
-        (1.0, "variance", "Neon at w = 1 changes nothing: what it adds to log v its noise takes away, though the mean E[v] is now kept."),
-        (0.5, "variance", "At best, at w = 1/2, an eighth of the speed is gained. Neon removes the bias of a fit, not its randomness."),
-        (1.0, "log", "Only if log v is merged does the drift vanish; the runs still part as a random walk."),
+    for w, coordinates, about, finding in (
+        (1.0, "variance", "w − w²",
+         "At w = 1 nothing changes: what Neon adds to log v its noise takes away; only E[v] is kept."),
+        (0.5, "variance", "w − w²",
+         "At best, at w = 1/2, it gains an eighth of the speed: Neon removes a fit's bias, not its noise."),
+        (1.0, "log", "2w", "Only if log v is merged does the drift vanish; the runs still part as a random walk."),
     ):  # fmt: skip
         loop = generation(
             t, model, Replace(n), truth, stream(seed, f"neon loop {w} {coordinates}"),
@@ -136,7 +138,7 @@ def _in_a_loop(seeds: int, seed: int) -> list[Statement]:
             Statement(
                 f"Neon on every generation, replaced data, {what} merged", HERE,
                 "Does turning each generation's collapse around stop the loop's?",
-                "E[log v_t] = t·(E[log u] + E[Neon's step]) ≈ t·" + ("(−2 + 2w)/n" if what == "log v" else "(−2 + w − w²)/n"),
+                f"E[log v_t] = t·(E[log u] + E[Neon's step]) ≈ t·(−2 + {about})/n",
                 f"n = {n}, t = {t}, w = {w:g}",
                 t * exact.log_drift_of_loop(w, n, coordinates), mean(np.log(loop.variance)), "new", finding,
             )

@@ -32,13 +32,14 @@ def _kernels(seeds: int, seed: int) -> list[Statement]:
     rule = last("rule", Kernels(), Replace(n), 10)
     pooled_rule = last("accumulate rule", Kernels(), Accumulate(n))
     fixed, shrinking = f"n = {n}, h = {h}", f"n = {n}, Silverman's h"
-    avoids = "Replacing data makes density estimates collapse; accumulating avoids it (abstract, kernel density estimation)."
+    avoids = "Replacing data makes density estimates collapse, accumulating avoids it (abstract)."
     return [
         Statement(
             "Kernel density, fixed h, replaced data", KAZDAN, avoids,
             "E[v] → (n − 1)h², from v ← (1 − 1/n)(v + h²)", f"{fixed}, t = 120",
             kernel.replaced(n, 120, h), mean(replaced.var(axis=1)), "corrected",
-            f"It does not collapse to a point: it settles at (n − 1)h² = {kernel.replaced_limit(n, h):.2f}, wider than the truth or "
+            f"It does not collapse to a point: it settles at (n − 1)h² = {kernel.replaced_limit(n, h):.2f}, "
+            "wider than the truth or "
             "narrower, as h says.",
         ),
         Statement(
@@ -48,10 +49,12 @@ def _kernels(seeds: int, seed: int) -> list[Statement]:
             "It diverges, as log t: each generation adds its kernel to 1/t of the data, and Σ 1/t has no limit.",
         ),
         Statement(
-            "Kernel density, Silverman's h, replaced data", HERE, "A bandwidth in proportion to the spread of the data.",
+            "Kernel density, Silverman's h, replaced data", HERE,
+            "A bandwidth in proportion to the spread of the data.",
             "E[v_t] = (1 − 1/n)·[(1 − 1/n)(1 + c)]^(t−1), c = (4/(3n))^(2/5)", f"{shrinking}, t = 10",
             kernel.replaced_silverman(n, 10), mean(rule.var(axis=1)), "new",
-            "With n fixed it explodes: the kernels add the share c of the variance in each generation, sampling takes 1/n.",
+            "With n fixed it explodes: the kernels add the share c of the variance in each generation, "
+            "sampling takes 1/n.",
         ),
         Statement(
             "Kernel density, Silverman's h, accumulated data", KAZDAN, avoids,
@@ -81,7 +84,8 @@ def _regression(seeds: int, seed: int) -> list[Statement]:
             "Each generation adds the error of one fit.",
         ),
         Statement(
-            "Linear regression, accumulated labels", GERSTGRASSER + " (abstract; π²/6 also in Dey and Donoho, 2410.22812)",
+            "Linear regression, accumulated labels",
+            GERSTGRASSER + " (abstract; π²/6 also in Dey and Donoho, 2410.22812)",
             "The test error has an upper bound that does not depend on the number of generations.",
             "E_t = σ²d/(T − d − 1)·Σ_{i ≤ t} 1/i² ≤ π²/6 times the first", setting,
             regression.accumulated(inputs, d, 1.0, t), error(Accumulate(inputs)), "confirmed",
@@ -111,7 +115,8 @@ def _floor(seeds: int, seed: int) -> list[Statement]:
         rows.append(
             Statement(
                 "Linear regression, a few synthetic labels", STRONG + " (abstract)",
-                "Even 1 % (in the final version: 1 in 1,000) of synthetic data can make larger training sets useless.",
+                "Even 1 % (in the final version: 1 in 1,000) of synthetic data can make larger training sets "
+                "useless.",
                 "ζ = E‖(W₁ + W₂)⁻¹W₂δ‖², exact for Wishart W; p₂²‖δ‖² for d ≪ n",
                 f"d = {d}, σ = 0.5, ‖δ‖ = 1, n = {n}, p₂ = {share_synthetic:g}",
                 regression.synthetic_floor(n - synthetic, synthetic, d, 1.0), zeta, "confirmed", finding,
@@ -150,17 +155,20 @@ def _classes(seeds: int, seed: int) -> list[Statement]:
             "The same product as for a Gaussian: accumulating keeps the classes.",
         ),
         Statement(
-            "Classes, replaced data", SURESH, "A symbol with λ samples survives k generations with probability ≥ 1 − exp(−λ/k).",
+            "Classes, replaced data", SURESH,
+            "A symbol with λ samples survives k generations with probability ≥ 1 − exp(−λ/k).",
             "1 − exp(−λ/k) ≤ P", f"{setting}, λ = 5, k = {k}",
             categorical.survival_bound(5, k), share(shares[:, 0] > 0), "confirmed",
             "The bound holds, with room: see the next row.", "≥",
         ),
         Statement(
             "Classes, replaced data", HERE, "The survival itself.",
-            "(Pᵏ) of the binomial Markov chain; for few of many about 1 − exp(−2λ/k)", f"{setting}, λ = 5, k = {k}",
+            "(Pᵏ) of the binomial Markov chain; for few of many about 1 − exp(−2λ/k)",
+            f"{setting}, λ = 5, k = {k}",
             exact, share(shares[:, 0] > 0), "new",
             f"The bound is {categorical.survival_bound(5, k):.3f}, the branching approximation "
-            f"{categorical.survival_of_branches(5, k):.3f}, the truth {exact:.3f}: survival is twice as likely as the bound says.",
+            f"{categorical.survival_of_branches(5, k):.3f}, the truth {exact:.3f}: survival is twice as likely "
+            "as the bound says.",
         ),
         Statement(
             "25 modes, replaced data", MAD, "The modes of a mixture are lost one by one, which recall tells best.",

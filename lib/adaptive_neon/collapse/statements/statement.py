@@ -1,4 +1,4 @@
-"""A statement of the literature, or of this project, with the number that its exact law gives and the simulated one."""
+"""A statement on loops, with the number that its exact law gives and the simulated one."""
 
 import math
 from collections.abc import Mapping
@@ -44,16 +44,14 @@ class Statement:
         difference = self.simulated.value - self.predicted
         if self.simulated.error:
             return difference / self.simulated.error
-        return 0.0 if abs(difference) < 1e-9 * max(1.0, abs(self.predicted)) else math.copysign(math.inf, difference)
+        same = math.isclose(self.simulated.value, self.predicted, rel_tol=1e-9, abs_tol=1e-12)
+        return 0.0 if same else math.copysign(math.inf, difference)
 
     @property
     def holds(self) -> bool:
         """Whether the simulation meets the law, within `LIMIT` standard errors."""
-        return {
-            "=": abs(self.deviation) <= LIMIT,
-            "≤": self.deviation <= LIMIT,
-            "≥": self.deviation >= -LIMIT,
-        }[self.relation]
+        worst = {"=": abs(self.deviation), "≤": self.deviation, "≥": -self.deviation}[self.relation]
+        return bool(worst <= LIMIT)
 
     def record(self) -> Mapping:
         """For a JSON file."""
