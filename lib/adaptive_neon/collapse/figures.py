@@ -122,7 +122,7 @@ def plot_mixture(mixture: Sequence[Mapping]) -> Figure:
         strict=True,
     ):  # fmt: skip
         axes.set_ylabel(label)
-    panels[1, 0].legend(frameon=False)
+    panels[1, 0].legend(frameon=False, loc=(0.02, 0.62))
     panels[2, 0].legend(frameon=False)
     return figure
 
@@ -170,7 +170,8 @@ def _means(axes: Axes, curves: Mapping[str, Mapping], n: int) -> None:
         axes.errorbar(t, values, 2 * errors, fmt=style["marker"], color=style["color"], markersize=4)
     axes.axhline(exact.accumulated_limit(n), color="0.5", linewidth=0.8, label="sin(π/√n)/(π/√n)")
     axes.set(title="Gaussian: means ± 2 SE", ylabel="E[v_t] (truth 1)", xlabel="generation t", xscale="log")
-    axes.legend(frameon=False, fontsize=7)
+    axes.set_ylim(top=1.1)
+    axes.legend(frameon=False, fontsize=7, loc="upper right")
 
 
 @rc_context(STYLE)
@@ -242,10 +243,10 @@ def plot_neon(neon: Mapping[str, Sequence[Mapping]]) -> Figure:
         (means, "mean", "Bias: gone at w*", "E[v_N] (truth 1)"),
         (fractions, "fraction", "Partial refit: w* grows as 1/f", "E[v_N] (truth 1)"),
         (errors, "error", "Squared error: no w > 0 lowers it", "E(v_N − 1)²"),
-        (losses, "loss", "Held-out loss: w > 0 lowers it", "E[−log density] (nats)"),
+        (losses, "loss", "Held-out loss: lower with many sets", "E[−log density] (nats)"),
         (drifts, "drift", f"Iteration θ ← Neon(θ), n = {neon['drift'][0]['n']}", "n·E[Δ log v] in one iteration"),
     ):
-        _curves(axes, neon[part])
+        _curves(axes, neon[part], one_law=part == "loss")
         axes.set(title=title, ylabel=label)
     for axes in (means, fractions):
         axes.axhline(1, color="0.5", linewidth=0.8)
@@ -264,10 +265,14 @@ def plot_neon(neon: Mapping[str, Sequence[Mapping]]) -> Figure:
     return figure
 
 
-def _curves(axes: Axes, curves: Sequence[Mapping]) -> None:
-    """The law as a line, the simulation as dots with two standard errors, w* as a tick on the axis."""
+def _curves(axes: Axes, curves: Sequence[Mapping], one_law: bool = False) -> None:
+    """The law as a line, one for all or one for each; the simulation as dots with two standard errors; w* dotted."""
+    if one_law:
+        whole = max(curves, key=lambda curve: len(curve["weights"]))
+        axes.plot(whole["weights"], whole["exact"], color="black", linewidth=1, label="limit of many sets")
     for curve, style in zip(curves, CURVES, strict=False):
-        axes.plot(curve["weights"], curve["exact"], color=style["color"], linestyle=style["linestyle"])
+        if not one_law:
+            axes.plot(curve["weights"], curve["exact"], color=style["color"], linestyle=style["linestyle"])
         values, errors = np.transpose(curve["simulated"])
         axes.errorbar(
             curve["weights"], values, 2 * errors, fmt=style["marker"], color=style["color"], markersize=4,

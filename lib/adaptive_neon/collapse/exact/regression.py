@@ -37,6 +37,7 @@ def synthetic_floor(real: int, synthetic: int, dimensions: int, distance: float)
     d, total = dimensions, real + synthetic
     square, trace = d * total * (total + d + 1), d * total * (d * total + 2)  # E tr S², E (tr S)²
     known = [d * synthetic * (synthetic + d + 1), d * synthetic * (d * synthetic + 2)]
-    alpha, beta = np.linalg.solve([[square, square + trace], [trace, 2 * square]], known)
+    # In one dimension the two equations are the same, and α + 2β is all that counts.
+    alpha, beta = np.linalg.lstsq([[square, square + trace], [trace, 2 * square]], known, rcond=None)[0]
     traces = d * (d * total - 2) / (total - d - 1)  # E tr S · tr S⁻¹
     return float(distance**2 / d * ((alpha + beta) * d + beta * traces))
