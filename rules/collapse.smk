@@ -25,7 +25,11 @@ rule collapse_study:
         mem_mb=1000,
         runtime=10,
     params:
-        protocol=COLLAPSE_CONFIG["study"],
+        protocol={
+            key: value
+            for key, value in COLLAPSE_CONFIG["study"].items()
+            if key != "shown"
+        },
         seeds=COLLAPSE_CONFIG["seeds"],
         seed=COLLAPSE_CONFIG["seed"],
     script:
@@ -129,11 +133,11 @@ rule collapse_neon:
 
 rule collapse_summary:
     input:
-        study=rules.collapse_study.output,
-        mixture=rules.collapse_mixture.output,
-        statements=rules.collapse_laws.output,
-        curves=rules.collapse_curves.output,
-        neon=rules.collapse_neon.output,
+        study=rules.collapse_study.output[0],
+        mixture=rules.collapse_mixture.output[0],
+        statements=rules.collapse_laws.output[0],
+        curves=rules.collapse_curves.output[0],
+        neon=rules.collapse_neon.output[0],
         prevention=expand(rules.collapse_prevention.output, model=COLLAPSE_MODELS),
     output:
         summary=f"{COLLAPSE}/summary.json",
@@ -160,10 +164,10 @@ rule collapse_summary:
 
 rule collapse_figures:
     input:
-        study=rules.collapse_study.output,
-        mixture=rules.collapse_mixture.output,
-        curves=rules.collapse_curves.output,
-        neon=rules.collapse_neon.output,
+        study=rules.collapse_study.output[0],
+        mixture=rules.collapse_mixture.output[0],
+        curves=rules.collapse_curves.output[0],
+        neon=rules.collapse_neon.output[0],
         prevention=expand(rules.collapse_prevention.output, model=COLLAPSE_MODELS),
     output:
         **{

@@ -266,7 +266,7 @@ def plot_neon(neon: Mapping[str, Sequence[Mapping]]) -> Figure:
 
 
 def _curves(axes: Axes, curves: Sequence[Mapping], one_law: bool = False) -> None:
-    """The law as a line, one for all or one for each; the simulation as dots with two standard errors; w* dotted."""
+    """Laws as lines, one for each or one for all; the simulation as dots with two standard errors; w* dotted."""
     if one_law:
         whole = max(curves, key=lambda curve: len(curve["weights"]))
         axes.plot(whole["weights"], whole["exact"], color="black", linewidth=1, label="limit of many sets")
