@@ -1,7 +1,6 @@
 """The studies of loops as a user runs them: `snakemake collapse`."""
 
 import csv
-import html
 import json
 import re
 import subprocess
@@ -10,6 +9,7 @@ import sys
 import pytest
 from adaptive_neon.collapse.prevention import SETTINGS
 from adaptive_neon.collapse.summary import TABLES, terminal_lines
+from markupsafe import escape
 
 from . import runner
 
@@ -85,7 +85,7 @@ def test_summary_repeats_what_the_stages_wrote(finished, summary):
 
 def test_the_report_leads_with_the_answers_and_opens_offline(finished, summary):
     page = (finished / COLLAPSE / "report.html").read_text()
-    lines = [html.escape(line) for line in terminal_lines(summary)]
+    lines = [str(escape(line)) for line in terminal_lines(summary)]
     assert all(page.index(line) < page.index("<table") for line in lines)
     for question in ("What collapses", "How fast", "What prevents it", "What Neon does"):
         assert any(question in line for line in lines)

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from adaptive_neon.collapse.exact import gaussian as exact
 from adaptive_neon.collapse.exact.mixed import smallest_fresh
 from adaptive_neon.collapse.prevention import DOUBLE, HALF, PROBABILITY, SETTINGS
+from adaptive_neon.collapse.study import recorded
 from adaptive_neon.studies.figures import CURVES, STYLE, WIDTH
 
 BAND = "90 % of runs"
@@ -144,7 +145,8 @@ def plot_regimes(curves: Mapping[str, Mapping], n: int) -> Figure:
     for axes, (panel, (title, label, scale)) in zip(panels, PANELS.items(), strict=False):
         for (name, curve), style in zip(curves[panel].items(), CURVES, strict=False):
             bands = curve["median_low_high"]
-            _line(axes, range(1, len(bands) + 1), bands, style, name)
+            t = recorded(len(bands), 60)
+            _line(axes, t, [bands[i - 1] for i in t], style, name)
         axes.set(title=title, ylabel=label, xlabel="generation t", xscale="log", yscale=scale)
         if scale == "log":
             medians = [band[0] for curve in curves[panel].values() for band in curve["median_low_high"]]
@@ -192,12 +194,12 @@ def plot_prevention(prevention: Mapping[str, Sequence[Mapping]]) -> Figure:
             if (model, regime) == ("gaussian", "fresh"):
                 theory = smallest_fresh(HALF, DOUBLE, PROBABILITY)
                 axes.axhline(theory, color="black", linewidth=0.8, label="limit of large n")
-            if row is panels[0]:
-                axes.set_title(title)
+            axes.set_title(title if model == next(iter(prevention)) else "")
         row[0].set_ylabel(SETTINGS[model].name.replace(", ", ",\n"))
     for axes in panels[-1]:
         axes.set_xlabel("samples n of a generation")
     figure.supylabel("smallest number of real samples among them")
+    panels[0, 0].plot([], [], linestyle="", marker="x", color="0.4", markersize=4, label="no amount is enough")
     handles = {
         label: handle
         for axes in panels.flat
@@ -293,7 +295,8 @@ def plot_neon_loop(curves: Mapping[str, Mapping]) -> Figure:
     for axes, title, part in zip(panels, ("without real data", "half real, the same"), parts, strict=True):
         for (name, curve), style in zip(part.items(), CURVES, strict=False):
             bands = curve["median_low_high"]
-            _line(axes, range(1, len(bands) + 1), bands, style, name)
+            t = range(1, len(bands) + 1, 1 + len(bands) // 100)
+            _line(axes, t, [bands[i - 1] for i in t], style, name)
         axes.set(title=title, xlabel="generation t")
         axes.axhline(1, color="0.5", linewidth=0.8)
         axes.legend(frameon=False, fontsize=8, loc="lower left")

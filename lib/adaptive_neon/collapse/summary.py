@@ -6,6 +6,7 @@ import numpy as np
 
 from adaptive_neon.collapse.exact.mixed import smallest_fresh
 from adaptive_neon.collapse.prevention import DOUBLE, HALF, PROBABILITY, SETTINGS
+from adaptive_neon.collapse.statements.statement import ROUNDING
 from adaptive_neon.studies.tables import number
 
 REPLACED = "replaced data"
@@ -175,7 +176,7 @@ def laws_table(summary: Mapping) -> list[list[str]]:
 
 def _plus_minus(value: float, error: float) -> str:
     """With as many decimals as show two digits of the error."""
-    if not error:
+    if error <= ROUNDING * abs(value):
         return number(value)
     decimals = max(0, 1 - int(np.floor(np.log10(error))))
     return f"{value:.{decimals}f} ± {error:.{decimals}f}".replace("-", "−")

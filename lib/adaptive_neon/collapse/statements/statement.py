@@ -7,6 +7,7 @@ from typing import Literal
 
 from adaptive_neon.collapse.metrics import Mean
 
+ROUNDING = 1e-12  # of a simulation without noise, relative
 LIMIT = 4.0  # standard errors: beyond it a simulation contradicts a law; of fifty laws that hold, one in 300 times
 
 
@@ -42,10 +43,10 @@ class Statement:
     def deviation(self) -> float:
         """Simulated minus predicted, in standard errors. Without noise it is 0, or infinite if they differ."""
         difference = self.simulated.value - self.predicted
-        if self.simulated.error:
+        rounding = ROUNDING * max(1.0, abs(self.predicted))
+        if self.simulated.error > rounding:
             return difference / self.simulated.error
-        same = math.isclose(self.simulated.value, self.predicted, rel_tol=1e-9, abs_tol=1e-12)
-        return 0.0 if same else math.copysign(math.inf, difference)
+        return 0.0 if abs(difference) <= rounding else math.copysign(math.inf, difference)
 
     @property
     def holds(self) -> bool:
