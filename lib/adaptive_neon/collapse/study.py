@@ -117,15 +117,3 @@ def density(model: Normal, truth: Normal, points: int = 201, shown: int = 8) -> 
         "mean": drawn.mean(axis=0).tolist(),
         "seeds": drawn[:shown].tolist(),
     }
-
-
-def summary_of_shares(records: Sequence[Mapping]) -> list[dict]:
-    """Share → what is left of the variance in the last generation, as a share of the first's median."""
-    return [
-        {
-            "share": record["share"],
-            "left": [value / record["variance"][0][0] for value in record["variance"][-1]],
-            "mean_left": record["mean_variance"][-1][0] / record["variance"][0][0],
-        }
-        for record in records
-    ]

@@ -9,8 +9,6 @@ from adaptive_neon.collapse.prevention import DOUBLE, HALF, PROBABILITY, SETTING
 from adaptive_neon.collapse.statements.statement import ROUNDING
 from adaptive_neon.studies.tables import number
 
-REPLACED = "replaced data"
-
 
 def summarise(parts: Mapping[str, object], seeds: int) -> dict:
     """summary.json.

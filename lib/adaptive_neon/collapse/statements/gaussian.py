@@ -6,7 +6,7 @@ import numpy as np
 
 from adaptive_neon.collapse.exact import gaussian as exact
 from adaptive_neon.collapse.loop import generation, stream
-from adaptive_neon.collapse.metrics import mean, share, variance_over_seeds, wasserstein
+from adaptive_neon.collapse.metrics import covariance_norms, mean, share, variance_over_seeds, wasserstein
 from adaptive_neon.collapse.models.gaussian import Gaussian, standard_normal
 from adaptive_neon.collapse.regimes import Accumulate, Replace, Subsample
 from adaptive_neon.collapse.statements.statement import Statement
@@ -108,12 +108,13 @@ def _in_dimensions(seeds: int, seed: int) -> list[Statement]:
     several = generation(
         t, Gaussian("unbiased"), Replace(n), standard_normal(seeds, d), stream(seed, "dimensions")
     )
+    determinant = covariance_norms(several.covariance)["log determinant"]
     few = generation(1, Gaussian(), Replace(5), standard_normal(seeds, 5), stream(seed, "rank"))
     return [
         Statement(
             "Gaussian in d dimensions, replaced data", MAD, "Σ_t given Σ_{t−1} is Wishart, and goes to 0.",
             "E[log det Σ_t] = t·Σ_i [ψ((n−1−i)/2) − log((n−1)/2)] ≈ −t·d(d+1)/(2n)", f"d = {d}, n = {n}, t = {t}",
-            t * exact.log_drift(n, True, d), mean(np.linalg.slogdet(several.covariance)[1]), "made precise",
+            t * exact.log_drift(n, True, d), mean(determinant), "made precise",
             "log det Σ falls d(d+1)/2 times as fast as log v in one dimension: (d+1)/2 times a dimension.",
         ),
         Statement(

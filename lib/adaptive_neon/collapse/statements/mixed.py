@@ -94,7 +94,7 @@ def _same(seeds: int, seed: int) -> list[Statement]:
             "Gaussian, the same real data", BERTRAND, claim,
             "E[m_t − x̄_r] = (λ/(1 + λ))^t·(error of the start)",
             f"λ = 4 synthetic a real sample, start off by 1, t = {t}",
-            exact.contraction(synthetic / real) ** t, mean((loop.mean - kept.mean)[:, 0]), "corrected",
+            exact.contraction(synthetic / real) ** t, mean((loop.mean - kept.mean)[:, 0]), "made precise",
             "The loop contracts for every λ, here far beyond 1/2 and from a bad start: the condition is "
             "sufficient, not necessary.",
         ),
@@ -132,7 +132,7 @@ def _stability(seeds: int, seed: int) -> list[Statement]:
         rows.append(
             Statement(
                 f"Gaussian, {name}", FU + " (abstract)",
-                "A constant share of real data makes the loop recursively stable.",
+                "A constant share of real data ensures convergence (recursive stability).",
                 "E[(θ_t − θ′_t)/(θ_1 − θ′_1)] = b^(t−1), the same random numbers", f"N = 50, t = {t}",
                 exact_value, mean(left), "confirmed", finding,
             )

@@ -37,8 +37,9 @@ def _kernels(seeds: int, seed: int) -> list[Statement]:
         Statement(
             "Kernel density, fixed h, replaced data", KAZDAN, avoids,
             "E[v] → (n − 1)h², from v ← (1 − 1/n)(v + h²)", f"{fixed}, t = 120",
-            kernel.replaced(n, 120, h), mean(replaced.var(axis=1)), "corrected",
-            f"It does not collapse to a point: it settles at (n − 1)h² = {kernel.replaced_limit(n, h):.2f}, "
+            kernel.replaced(n, 120, h), mean(replaced.var(axis=1)), "made precise",
+            "It degrades, but not by shrinking to a point: it settles at (n − 1)h² = "
+            f"{kernel.replaced_limit(n, h):.2f}, "
             "wider than the truth or "
             "narrower, as h says.",
         ),
