@@ -3,7 +3,7 @@
 One run of it is an anecdote; all seeds run at once here, and means, medians and bands over them are recorded.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 
