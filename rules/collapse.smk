@@ -1,11 +1,10 @@
 # Self-consuming loops: simulations beside their exact laws. Every job takes all seeds at once, in one thread.
 
-from adaptive_neon.collapse.prevention import SETTINGS
-from adaptive_neon.collapse.summary import TABLES as COLLAPSE_TABLES
+from adaptive_neon.collapse import layout as collapse_layout
 
 COLLAPSE_CONFIG = config["collapse"]
 COLLAPSE = "results/collapse"
-COLLAPSE_MODELS = list(SETTINGS)
+COLLAPSE_MODELS = list(collapse_layout.MODELS)
 
 
 wildcard_constraints:
@@ -143,7 +142,7 @@ rule collapse_summary:
         summary=f"{COLLAPSE}/summary.json",
         tables=expand(
             f"{COLLAPSE}/tables/{{table}}.{{kind}}",
-            table=list(COLLAPSE_TABLES),
+            table=collapse_layout.TABLES,
             kind=["csv", "md"],
         ),
     log:
@@ -170,19 +169,7 @@ rule collapse_figures:
         neon=rules.collapse_neon.output[0],
         prevention=expand(rules.collapse_prevention.output, model=COLLAPSE_MODELS),
     output:
-        **{
-            figure: f"{COLLAPSE}/figures/{figure.replace('_', '-')}.svg"
-            for figure in (
-                "variance",
-                "density",
-                "shares",
-                "mixture",
-                "regimes",
-                "prevention",
-                "neon",
-                "neon_loop",
-            )
-        },
+        expand(f"{COLLAPSE}/figures/{{figure}}.svg", figure=collapse_layout.FIGURES),
     log:
         logs("figures", COLLAPSE),
     benchmark:

@@ -1,5 +1,7 @@
 """Everything that is drawn of the studies of loops."""
 
+from pathlib import Path
+
 from adaptive_neon.collapse import figures
 from adaptive_neon.jobs.files import read_json
 from adaptive_neon.jobs.job import job
@@ -17,7 +19,7 @@ with job(snakemake.log[0], snakemake.threads):
         "regimes": figures.plot_regimes(curves, params.samples),
         "prevention": figures.plot_prevention(prevention),
         "neon": figures.plot_neon(neon),
-        "neon_loop": figures.plot_neon_loop(curves["neon"]),
+        "neon-loop": figures.plot_neon_loop(curves["neon"]),
     }
-    for name, figure in drawn.items():
-        save_figure(figure, snakemake.output[name])
+    for path in map(Path, snakemake.output):
+        save_figure(drawn[path.stem], path)

@@ -7,14 +7,13 @@ import subprocess
 import sys
 
 import pytest
-from adaptive_neon.collapse.prevention import SETTINGS
-from adaptive_neon.collapse.summary import TABLES, terminal_lines
+from adaptive_neon.collapse.layout import FIGURES, MODELS, TABLES
+from adaptive_neon.collapse.summary import terminal_lines
 from markupsafe import escape
 
 from . import runner
 
 COLLAPSE = "results/collapse"
-FIGURES = ("variance", "density", "shares", "mixture", "regimes", "prevention", "neon", "neon-loop")
 DRAWN = {("collapse_figures",), ("collapse_report",)}
 RESULT = {("collapse_summary",), *DRAWN}
 
@@ -48,13 +47,13 @@ def test_finished_studies_have_nothing_to_run_and_touched_no_experiment(finished
         ({"neon": {"weights": [0, 2]}}, {("collapse_neon",), *RESULT}),
         (
             {"prevention": {"seeds": 30}},
-            {*(("collapse_prevention", model) for model in SETTINGS), *RESULT},
+            {*(("collapse_prevention", model) for model in MODELS), *RESULT},
         ),
         (
             {"seed": 1},
             {
                 *((f"collapse_{stage}",) for stage in ("study", "mixture", "laws", "curves", "neon")),
-                *(("collapse_prevention", model) for model in SETTINGS),
+                *(("collapse_prevention", model) for model in MODELS),
                 *RESULT,
             },
         ),
@@ -79,7 +78,7 @@ def test_summary_repeats_what_the_stages_wrote(finished, summary):
     assert [entry["share"] for entry in summary["shares"]] == [0.5, 1.0]
     assert summary["shares"][1]["variance"] == study[1]["variance"][-1]
     assert summary["shares"][1]["generations"] == 12
-    assert list(summary["prevention"]) == list(SETTINGS)
+    assert list(summary["prevention"]) == list(MODELS)
     assert {entry["n"] for entry in summary["prevention"]["gaussian"]} == {10, 32}
 
 

@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 
 from adaptive_neon.collapse.exact import gaussian as exact
 from adaptive_neon.collapse.exact.mixed import smallest_fresh
-from adaptive_neon.collapse.prevention import DOUBLE, HALF, PROBABILITY, SETTINGS
+from adaptive_neon.collapse.layout import MODELS
+from adaptive_neon.collapse.prevention import DOUBLE, HALF, PROBABILITY
 from adaptive_neon.collapse.study import recorded
 from adaptive_neon.studies.figures import CURVES, STYLE, WIDTH
 
@@ -195,7 +196,7 @@ def plot_prevention(prevention: Mapping[str, Sequence[Mapping]]) -> Figure:
                 theory = smallest_fresh(HALF, DOUBLE, PROBABILITY)
                 axes.axhline(theory, color="black", linewidth=0.8, label="limit of large n")
             axes.set_title(title if model == next(iter(prevention)) else "")
-        row[0].set_ylabel(SETTINGS[model].name.replace(", ", ",\n"))
+        row[0].set_ylabel(MODELS[model].replace(", ", ",\n"))
     for axes in panels[-1]:
         axes.set_xlabel("samples n of a generation")
     figure.supylabel("smallest number of real samples among them")

@@ -28,7 +28,6 @@ DIMENSIONS, CLASSES = 5, 10
 class Setting(NamedTuple):
     """A model, its truth for so many seeds, what a run keeps of the truth [S], the fewest samples of a fit."""
 
-    name: str
     model: Any
     truth: Callable[[int], Any]
     kept: Callable[[Any], np.ndarray]
@@ -40,23 +39,20 @@ def _unit_coefficients(seeds: int) -> np.ndarray:
 
 
 SETTINGS = {
-    "gaussian": Setting("Gaussian", Gaussian(), standard_normal, lambda found: found.variance),
+    "gaussian": Setting(Gaussian(), standard_normal, lambda found: found.variance),
     "gaussian-5d": Setting(
-        f"Gaussian, d = {DIMENSIONS}",
         Gaussian(),
         lambda seeds: standard_normal(seeds, DIMENSIONS),
         lambda found: np.linalg.det(found.covariance).clip(min=0) ** (1 / DIMENSIONS),
         least=DIMENSIONS + 1,
     ),
     "classes": Setting(
-        f"{CLASSES} classes, or modes",
         Categorical(),
         lambda seeds: np.full((seeds, CLASSES), 1 / CLASSES),
         lambda found: 1 / (found**2).sum(axis=1) / CLASSES,
     ),
-    "kernels": Setting("Kernel density, Silverman's h", Kernels(), single_kernel, lambda found: found.variance),
+    "kernels": Setting(Kernels(), single_kernel, lambda found: found.variance),
     "regression": Setting(
-        f"Regression, d = {DIMENSIONS}",
         Regression(1.0),
         _unit_coefficients,
         lambda found: 1 - ((found - DIMENSIONS**-0.5) ** 2).sum(axis=1),

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from adaptive_neon.collapse.exact.mixed import smallest_fresh
-from adaptive_neon.collapse.prevention import DOUBLE, HALF, PROBABILITY, SETTINGS
+from adaptive_neon.collapse.layout import MODELS
+from adaptive_neon.collapse.prevention import DOUBLE, HALF, PROBABILITY
 from adaptive_neon.collapse.statements.statement import ROUNDING
 from adaptive_neon.studies.tables import number
 
@@ -257,7 +258,7 @@ def prevention_table(summary: Mapping) -> list[list[str]]:
             for found in entry["smallest"]:
                 rows.append(
                     [
-                        SETTINGS[name].name,
+                        MODELS[name],
                         entry["regime"],
                         str(entry["n"]),
                         str(found["generations"]),
