@@ -1,5 +1,6 @@
 # make             install, run the study of config.yaml, print the result
 # make toy         install, run the 2-D Gaussian studies, print their result
+# make collapse  install, run the studies of self-consuming loops, print what they say
 # make families    install, study every family of models on the digits, three self-trainings each, and print the page's path
 # make plan        install, tell which jobs make would run
 # make estimate    tell what the study will ask for, in GPU-hours and core-hours (ARGS="--device A100")
@@ -26,7 +27,7 @@ OVERLAY := $(if $(filter-out digits,$(EXPERIMENT)),--configfile experiments/$(EX
 # Snakemake's own words for a faulty overlay don't name the file.
 CHECK = $(if $(OVERLAY),@$(BIN)/adaptive-neon check config.yaml experiments/$(EXPERIMENT).yaml >/dev/null)
 
-.PHONY: study toy families plan estimate test faults test-slurm test-kubernetes check docs clean
+.PHONY: study toy collapse families plan estimate test faults test-slurm test-kubernetes check docs clean
 .DEFAULT_GOAL := study
 
 study: .venv/installed
@@ -48,6 +49,10 @@ families: .venv/installed
 	done
 	@$(BIN)/snakemake compare --quiet all $(ARGS)
 	@echo "families: results/compare/report.html"
+
+collapse: .venv/installed
+	@$(BIN)/snakemake collapse --quiet all --logger adaptive-neon $(ARGS)
+	@$(BIN)/adaptive-neon show results/collapse
 
 plan: .venv/installed
 	$(CHECK)

@@ -14,6 +14,7 @@ include: "rules/evaluation.smk"
 include: "rules/report.smk"
 include: "rules/toy.smk"
 include: "rules/compare.smk"
+include: "rules/collapse.smk"
 
 
 # On a cluster these run where snakemake does: the work of seconds, or in need of the internet.
@@ -46,3 +47,8 @@ rule pretrained:
 rule toy:
     input:
         rules.toy_report.output,
+
+
+rule collapse:
+    input:
+        rules.collapse_report.output,

@@ -399,7 +399,10 @@ def test_a_folder_named_like_a_model(good, line_of):
 @pytest.mark.parametrize(
     "file, content",
     [
-        *(("summary.json", text) for text in ("", "[]", "null", '{"study": "toy"}', "{" * 9999)),
+        *(
+            ("summary.json", text)
+            for text in ("", "[]", "null", '{"study": "toy"}', '{"study": "collapse"}', "{" * 9999)
+        ),
         *(("benchmarks/base.tsv", text) for text in ("", "s\n", "s\nx\n", "\0")),
         *(("logs/base.log", text) for text in ("", "start-up x s\n", "\xff")),
     ],

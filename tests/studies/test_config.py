@@ -171,6 +171,11 @@ def test_faults_of_one_key(config, schema, refuses, key, value, words):
         ({"heldout.first_seed": 2**32 - 1}, "heldout", "4294967295"),
         ({"replicas": 2, "replica_stride": 2**32}, "replica_stride", "4294967295"),
         ({"experiment": "toy"}, "experiment", "choose another name"),
+        ({"experiment": "collapse"}, "experiment", "choose another name"),
+        ({"collapse.study.shown": [0.3]}, "collapse.study.shown", "0.3 is not in collapse.study.shares"),
+        ({"collapse.mixture.means": [0, 1]}, "collapse.mixture.weights", "3 weights, 2 means and 3 deviations"),
+        ({"collapse.mixture.weights": [0.2, 0.3, 0.4]}, "collapse.mixture.weights", "they add up to 0.9"),
+        ({"collapse.prevention.samples": [100, 10]}, "collapse.prevention.samples", "not rising"),
         ({"toy.diffusion.sweep.first": 2}, "toy.diffusion.sweep.first", "2 is not below last, 2"),
         ({"toy.layerwise.scale": 1.2}, "toy.layerwise.scale", "1.2 is not in toy.diffusion.self_training.scales"),
         ({"toy.layerwise.epochs": 100}, "toy.layerwise.epochs", "100 is not in"),
@@ -263,6 +268,13 @@ def test_the_gaussian_studies_have_the_numbers_of_the_papers(config):
     assert toy["layerwise"]["deltas"] == [0.05, 0.1, 0.2, 0.4, 0.6, 1.0, 1.5, 1.72]
     assert (toy["layerwise"]["samples"], toy["verification"]) == (10_000, 1_000_000)
     assert toy["seeds"] >= 10
+
+
+def test_the_study_of_loops_is_the_one_it_began_with(config):
+    study = config["collapse"]["study"]
+    assert (study["mean"], study["variance"], study["samples"], study["generations"]) == (5, 2, 1000, 5000)
+    assert {0.1, 0.9, 1.0} <= set(study["shares"])
+    assert config["collapse"]["seeds"] >= 1000
 
 
 # Reading in layers

@@ -16,7 +16,11 @@ from adaptive_neon.merging.blocks import assign_blocks
 from adaptive_neon.search.settings import combinations
 
 MOST_POINTS = 10_000  # of a grid: more would take hours to plan, and years to run
-FOLDERS = {"toy": "the 2-D Gaussian studies", "compare": "several studies on one page"}  # of results
+FOLDERS = {  # of results
+    "toy": "the 2-D Gaussian studies",
+    "collapse": "the studies of self-consuming loops",
+    "compare": "several studies on one page",
+}
 MOST_JOBS = 10_000  # of a study's search: planning them takes Snakemake a minute
 HIGHEST_SEED = 2**32 - 1  # torch's generator on a CPU takes 32 bits of a seed
 
@@ -261,6 +265,7 @@ def _contradictions(config: Mapping) -> Iterator[tuple[str, str]]:
             f"{config['experiment']} is the folder of {FOLDERS[config['experiment']]}; choose another name",
         )
     yield from _toy_contradictions(config["toy"])
+    yield from _collapse_contradictions(config["collapse"])
 
 
 def _toy_contradictions(toy: Mapping) -> Iterator[tuple[str, str]]:
@@ -279,6 +284,28 @@ def _toy_contradictions(toy: Mapping) -> Iterator[tuple[str, str]]:
     low, high = toy["layerwise"]["bounds"]
     if low >= high:
         yield "toy.layerwise.bounds", f"{low} is not below {high}"
+
+
+def _collapse_contradictions(collapse: Mapping) -> Iterator[tuple[str, str]]:
+    unknown = sorted(set(collapse["study"]["shown"]) - set(collapse["study"]["shares"]))
+    if unknown:
+        yield (
+            "collapse.study.shown",
+            f"{unknown[0]} is not in collapse.study.shares, {collapse['study']['shares']}",
+        )
+    mixture = collapse["mixture"]
+    sizes = [len(mixture[key]) for key in ("weights", "means", "deviations")]
+    if len(set(sizes)) > 1:
+        yield (
+            "collapse.mixture.weights",
+            f"{sizes[0]} weights, {sizes[1]} means and {sizes[2]} deviations; give as many",
+        )
+    if abs(sum(mixture["weights"]) - 1) > 1e-6:
+        yield "collapse.mixture.weights", f"they add up to {sum(mixture['weights']):g}; make it 1"
+    for key in ("samples", "generations"):
+        values = collapse["prevention"][key]
+        if sorted(set(values)) != values:
+            yield f"collapse.prevention.{key}", f"{values} is not rising; sort it and drop what repeats"
 
 
 def _one_line(fault: ValidationError, source: str = "config") -> str:
