@@ -8,11 +8,10 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from adaptive_neon.errors import InputError
 from adaptive_neon.families import architecture as arguments
-from adaptive_neon.families.flop import BACKWARD
+from adaptive_neon.families.flop import BACKWARD, count_flop
 from adaptive_neon.families.pixels import from_uint8
 from adaptive_neon.families.var.crops import enlarge_and_crop
 from adaptive_neon.families.var.network import VAR, Cache, autocast
@@ -130,13 +129,13 @@ def training_flop(architecture: Mapping) -> float:
     """Of a training step per image: the transformer forwards and backwards, the tokenizer forwards."""
 
     def flop(depth: int) -> float:
-        with torch.device("meta"), torch.inference_mode(), FlopCounterMode(display=False) as counter:
+        with torch.device("meta"):
             network, codec = build({**architecture, "depth": depth}), build_codec(architecture)
             image = torch.zeros(1, network.img_channels, network.img_resolution, network.img_resolution)
-            _, inputs = codec.quantize.tokenise(codec.encode(image))
-            tokenizer = counter.get_total_flops()
-            network(torch.zeros(1, dtype=torch.int64), inputs)
-        return tokenizer + BACKWARD * (counter.get_total_flops() - tokenizer)
+            tokens = network.pos_1LC.shape[1] - network.pos_start.shape[1]
+            inputs = torch.zeros(1, tokens, network.word_embed.in_features)
+        once = count_flop(lambda: network(torch.zeros(1, dtype=torch.int64), inputs))
+        return BACKWARD * once + count_flop(lambda: codec.quantize.tokenise(codec.encode(image)))
 
     return _of_all_blocks(flop, architecture["depth"])
 
@@ -151,8 +150,10 @@ def _drawing_flop(architecture: str, guided: bool) -> float:
     known = json.loads(architecture)
 
     def flop(depth: int) -> float:
-        with torch.device("meta"), torch.inference_mode(), FlopCounterMode(display=False) as counter:
-            network, codec = build({**known, "depth": depth}).eval(), build_codec(known)
+        with torch.device("meta"):
+            network, codec = build({**known, "depth": depth}), build_codec(known)
+
+        def draw_one() -> None:
             caches = [Cache(network.pos_1LC.shape[1]) for _ in network.blocks]
             classes = torch.zeros(1 + guided, dtype=torch.int64)
             width = network.word_embed.in_features
@@ -160,7 +161,8 @@ def _drawing_flop(architecture: str, guided: bool) -> float:
                 inputs = torch.zeros(1, side**2, width) if stage else None
                 network.stage_logits(stage, classes, inputs, caches, torch.float32)
             codec.decode(torch.zeros(1, width, side, side))
-        return counter.get_total_flops()
+
+        return count_flop(draw_one)
 
     return _of_all_blocks(flop, known["depth"])
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from adaptive_neon.errors import InputError
+from adaptive_neon.families.guidance import SCALE, guidance_contradictions
 from adaptive_neon.families.networks.settings import COUNT, DIT, IMAGES, SHARE, WIDTH, thirds
 from adaptive_neon.families.var.published import DEPTHS, STRIDE, codec_from_published, from_published, preset
 
@@ -53,7 +54,7 @@ SCHEMA = {
     "sampler": {
         "required": ["guidance", "top_k", "top_p"],
         "properties": {
-            "guidance": {"type": "number", "minimum": 0, "maximum": 100},
+            "guidance": SCALE,
             "top_k": {"type": "integer", "minimum": 0},
             "top_p": {"type": "number", "exclusiveMinimum": 0, "maximum": 1},
         },
@@ -73,8 +74,7 @@ PUBLISHED = (".pth", ".pt", ".ckpt")
 
 def contradictions(config: Mapping) -> Iterator[tuple[str, str]]:
     """The tokenizer's arguments, the order of the scales, and guidance without what it needs of the training."""
-    base = config["base"]
-    architecture, training = base["architecture"] or {}, base["training"]
+    architecture = config["base"]["architecture"] or {}
     if codec := architecture.get("codec"):
         own = CODECS[codec["model_type"]]
         for key in sorted(set(codec) - {"model_type", "vocab_size", *own}):
@@ -84,12 +84,7 @@ def contradictions(config: Mapping) -> Iterator[tuple[str, str]]:
     patch_nums = architecture.get("patch_nums", [])
     if patch_nums != sorted(patch_nums):
         yield "base.architecture.patch_nums", f"{patch_nums} do not rise; sort them"
-    guidance = config["sampler"]["guidance"]
-    if training and not training["label_dropout"] and guidance != 1:
-        yield (
-            "sampler.guidance",
-            f"{guidance} needs base.training.label_dropout above 0, to learn images without a class",
-        )
+    yield from guidance_contradictions(config, label_dropout=0)
 
 
 def block_presets(architecture: Mapping | None) -> dict[str, dict[str, str]]:
