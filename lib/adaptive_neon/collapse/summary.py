@@ -78,8 +78,8 @@ def _what(summary: Mapping) -> str:
         "nearly every run of a model that gets no real data. "
         f"After {generations} generations at a synthetic share of {last['share']:g} a Gaussian's variance is "
         f"{number(median)}, 90 % of runs within [{number(low)}, {number(high)}]; classes are lost one by one; "
-        "only a density estimate's kernels widen it instead. The mean variance of an unbiased fit never falls: the "
-        "logarithm, or the median, shows it."
+        "only a density estimate's kernels widen it instead. The mean variance of an unbiased fit never falls: "
+        "the logarithm, or the median, shows it."
     )
 
 
