@@ -77,16 +77,16 @@ def _what(summary: Mapping) -> str:
     return (
         "nearly every run of a model that gets no real data. "
         f"After {generations} generations at a synthetic share of {last['share']:g} a Gaussian's variance is "
-        f"{number(median)}, 90 % of runs within [{number(low)}, {number(high)}]; classes are lost one by one; only a "
-        "density estimate's kernels widen it instead. The mean variance of an unbiased fit never falls: the "
-        "logarithm, or the median, shows it."
+        f"{number(median)}, 90 % of runs within [{number(low)}, {number(high)}]; classes are lost one by one; "
+        "only a density estimate's kernels widen it instead. The mean variance of an unbiased fit never falls: "
+        "the logarithm, or the median, shows it."
     )
 
 
 def _how_fast(summary: Mapping) -> str:
     return (
-        "in about n generations of n samples: log v falls by 1/n a generation, by 2/n with maximum likelihood, in d "
-        "dimensions (d + 1)/2 times as fast; a sampler that narrows (λ < 1) does it in 1/(1 − λ), whatever n is."
+        "in about n generations of n samples: log v falls by 1/n a generation, by 2/n with maximum likelihood, in "
+        "d dimensions (d + 1)/2 times as fast; a sampler that narrows (λ < 1) does it in 1/(1 − λ), whatever n is."
     )
 
 
@@ -100,8 +100,8 @@ def _prevents(summary: Mapping) -> str:
     return (
         "real data in every generation, and their number matters, not their share: for a Gaussian "
         f"{found['the same']} always the same, or {found['fresh']} fresh in each generation "
-        f"({number(summary['fresh_in_theory'])} in the limit of large n). Accumulating all data keeps all but 1.6/n "
-        "of the variance. A density estimate also needs a bandwidth that shrinks."
+        f"({number(summary['fresh_in_theory'])} in the limit of large n). Accumulating all data keeps all but "
+        "1.6/n of the variance. A density estimate also needs a bandwidth that shrinks."
     )
 
 
@@ -117,7 +117,7 @@ def _neon(summary: Mapping) -> str:
     ends = {name: number(band[0]) for name, band in summary["last_generation"]["neon"].items()}
     return (
         "on one fit it is the bootstrap's bias correction, exact at w* = n_s/(n_r − 1). In a loop it removes the "
-        f"bias and keeps the noise: without real data the median variance ends at {ends['Neon of v, w = 1']} with it "
+        f"bias and keeps the noise: without real data the median variance is {ends['Neon of v, w = 1']} with it "
         f"and {ends['none']} without; with half real data at {ends['half real, Neon of v, w = 1']} and "
         f"{ends['half real, none']}. It does not stop a collapse that real data do not stop."
     )

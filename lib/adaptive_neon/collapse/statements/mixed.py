@@ -36,7 +36,7 @@ def _fresh(seeds: int, seed: int) -> list[Statement]:
                 topic, MAD, "The limit depends on n_r, n_s and λ, not on how much real data the first model saw.",
                 "E[v] of the fixed point of a linear recursion (docs/collapse.md)", f"{setting}, t = {LONG}",
                 limit.variance, mean(loop.variance), "confirmed",
-                "The start is forgotten as b^(2t), for a share b of synthetic data.",
+                "The start is forgotten as (bλ)^t, for a share b of synthetic data.",
             )
         )  # fmt: skip
     square = exact.limit(10, 90, fresh=True, unbiased=True).square

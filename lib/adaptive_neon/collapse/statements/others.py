@@ -107,7 +107,7 @@ def _floor(seeds: int, seed: int) -> list[Statement]:
 
     rows = []
     for n, share_synthetic, finding in (
-        (1000, 0.1, "With few samples the error is that of the noise and of the synthetic data, half and half."),
+        (1000, 0.1, "At 1,000 samples a fifth of the error is the noise's σ²d/n; the rest is ζ."),
         (100_000, 0.1, "A hundred times the data leave the floor p₂²‖δ‖² where it was."),
         (100_000, 0.01, "With 1 % the floor is 10⁻⁴: it shows only beyond σ²d/(p₂²‖δ‖²) = 25,000 samples."),
     ):
