@@ -28,6 +28,17 @@ def add_model(parser: argparse.ArgumentParser, name: str, what: str, **options) 
     )
 
 
+def add_any_model(parser: argparse.ArgumentParser, name: str, what: str, **options) -> None:
+    """A checkpoint of any program."""
+    parser.add_argument(
+        name,
+        metavar="MODEL",
+        help=f"{what}: a .safetensors, the .index.json of shards, a folder of diffusers or transformers, a state dict "
+        "of torch (.pt, .pth, .ckpt, .bin), or an EDM .pkl",
+        **options,
+    )
+
+
 def add_configs(parser: argparse.ArgumentParser) -> None:
     """The configuration of an experiment."""
     parser.add_argument("configs", type=Path, nargs="+", help="config.yaml, and the overlay of an experiment")
@@ -42,6 +53,16 @@ def add_blocks(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=PATTERN",
         help="a block and the regular expression of its parameters' names; repeat it for each block. "
         "Default: those of the model's family, such as enc, mid and dec. --block all=. is plain Neon",
+    )
+
+
+def add_preset(parser: argparse.ArgumentParser) -> None:
+    """A cut of a network that no family here knows."""
+    parser.add_argument(
+        "--preset",
+        metavar="NAME",
+        help="the blocks of a network of another program, such as down-mid-up or block-weighted; `inspect` lists "
+        "those that fit. Default: the first of them",
     )
 
 
@@ -85,8 +106,12 @@ def extractor(features: str, inception: str | None, device: str, precision: str)
 
 def block_patterns(blocks: Sequence[str] | None, architecture: Mapping) -> dict[str, str]:
     """Block → pattern from the texts of --block, or the first preset of the architecture's family."""
-    if not blocks:
-        return dict(next(iter(settings_of(architecture).block_presets(architecture).values())))
+    return given_blocks(blocks) or dict(next(iter(settings_of(architecture).block_presets(architecture).values())))
+
+
+def given_blocks(blocks: Sequence[str] | None) -> dict[str, str]:
+    """Block → pattern from the texts of --block; empty without any."""
+    blocks = blocks or []
     patterns = dict(text.partition("=")[::2] for text in blocks)
     if len(patterns) < len(blocks) or not all(name and pattern for name, pattern in patterns.items()):
         raise InputError(f"--block: {' '.join(blocks)}; give each block once, as NAME=PATTERN")
