@@ -14,8 +14,11 @@ Array = TypeVar("Array", np.ndarray, "torch.Tensor")
 
 
 def extrapolate(theta_r: Array, theta_s: Array, w: float) -> Array:
-    """θ = θ_r − w·(θ_s − θ_r) (Neon, arXiv 2510.03597, eq. 1), in the type of the arguments."""
-    return theta_r - w * (theta_s - theta_r)
+    """θ = θ_r − w·(θ_s − θ_r) (Neon, arXiv 2510.03597, eq. 1), in the type and the memory of the arguments."""
+    theta_s -= theta_r
+    theta_s *= w
+    theta_r -= theta_s
+    return theta_r
 
 
 class Merged(Mapping[str, np.ndarray]):

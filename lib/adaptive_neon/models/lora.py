@@ -8,18 +8,16 @@ Neon with a single w. For a convolution A is one of r filters and B of 1 × 1, a
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 
 from adaptive_neon.merging.grid import Point
 from adaptive_neon.models.pairs import Blocks, Pair, differences
-from adaptive_neon.models.tensors import Held, Tensor, whole
+from adaptive_neon.models.tensors import Held, Tensor
 
 # Tables of embeddings are matrices, but no product with an input: a LoRA of them is of another kind.
 TABLES = re.compile(r"(^|\.)(class_embedding|embedding_table|\w*token_embedding|\w*position_embedding|wte|wpe|embed\w*)\.weight$")
 FORMS = ("diffusers", "kohya", "peft")
-DEFAULTS = {"diffusers": "unet", "kohya": "unet", "peft": ""}  # component, of a model that is one network
 
 
 @dataclass
@@ -47,7 +45,9 @@ def factors(difference: torch.Tensor, rank: int) -> tuple[torch.Tensor, torch.Te
     projected = vectors.T @ matrix
     values = projected.norm(dim=1)
     root = values.sqrt().clamp_min(torch.finfo(torch.float64).tiny)
-    up, down = vectors * root, projected / root[:, None]
+    missing = rank - len(values)  # of a matrix with a smaller side: zeros, so that all are of one rank
+    up = torch.nn.functional.pad(vectors * root, (0, missing))
+    down = torch.nn.functional.pad(projected / root[:, None], (0, 0, 0, missing))
     energy = float(values.square().sum())
     return (down.T, up.T, energy) if tall else (up, down, energy)
 
@@ -86,11 +86,11 @@ def lora(
     They are of the weights' type, or float32 for float64 and float8. α is the rank, so that scale 1 is 1.
     """
     tensors: dict[str, Tensor] = {}
-    shares: dict[str, Kept] = {}
+    shares = {block: Kept() for block in blocks.patterns}
     for pair in pairs:
-        component = pair.name or _default(form, pair.theta_r.tensors)
+        component = pair.name or _usual(pair.theta_r.tensors)
         for name, block, up, down, kept in factorised(pair, blocks, rank, weights):
-            total = shares.setdefault(block, Kept())
+            total = shares[block]
             total.kept += kept.kept
             total.drift += kept.drift
             if up is None or down is None:
@@ -106,12 +106,12 @@ def lora(
                 key = _key(form, component, name.removesuffix(".weight"), factor)
                 tensors[key] = Held(base.path, tensor.to(dtype).contiguous())
             if form == "kohya":
-                alpha = torch.tensor(float(len(down)))
+                alpha = torch.tensor(float(rank))
                 tensors[_key(form, component, name.removesuffix(".weight"), "alpha")] = Held(base.path, alpha)
     return tensors, shares
 
 
-def _default(form: str, names: Mapping[str, Tensor]) -> str:
+def _usual(names: Mapping[str, Tensor]) -> str:
     """The component that a network alone is: the U-Net or the transformer of a pipeline."""
     blocks = any("transformer_blocks." in name for name in names) and not any("up_blocks" in n for n in names)
     return "transformer" if blocks else "unet"
@@ -132,28 +132,13 @@ def _key(form: str, component: str, module: str, factor: str) -> str:
 
 def peft_config(tensors: Mapping[str, Tensor], rank: int) -> dict:
     """The `adapter_config.json` of peft for these factors."""
-    modules = sorted({re.sub(r"^base_model\.model\.(.*)\.lora_[AB]\.weight$", r"\1", name) for name in tensors})
-    ranks = {
-        re.sub(r"^base_model\.model\.(.*)\.lora_A\.weight$", r"\1", name): tensor.shape[0]
-        for name, tensor in tensors.items()
-        if name.endswith("lora_A.weight") and tensor.shape[0] != rank
-    }
+    modules = {match[1] for name in tensors if (match := re.fullmatch(r"base_model\.model\.(.*)\.lora_A\.weight", name))}
     return {
         "peft_type": "LORA",
         "r": rank,
         "lora_alpha": rank,
-        "rank_pattern": ranks,
-        "alpha_pattern": ranks,
-        "target_modules": modules,
+        "target_modules": f"({'|'.join(map(re.escape, sorted(modules)))})",  # a text is matched in full
         "lora_dropout": 0.0,
         "bias": "none",
         "inference_mode": True,
     }
-
-
-def whole_factors(tensors: Mapping[str, Tensor]) -> dict[str, torch.Tensor]:
-    """The factors in memory."""
-    return {name: whole(tensor) for name, tensor in tensors.items()}
-
-
-__all__ = ["FORMS", "Kept", "Path", "factors", "lora", "peft_config"]

@@ -2,7 +2,8 @@
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -42,17 +43,21 @@ class Merge:
             for name, theta_r in pair.theta_r.tensors.items()
         }
 
-    def recipe(self) -> dict:
-        """What makes the same model again: sources, blocks, weights, the program's version. It reads all files."""
-        return {
-            "formula": "θ = θ_r − w·(θ_s − θ_r)",
-            "base": source(self.base),
-            "tuned": source(self.tuned),
-            "blocks": dict(self.blocks.patterns),
-            "weights": dict(self.point),
-            "merged": [pair.name for pair in self.pairs if pair.name],
-            "version": own_version(),
-        }
+
+def recipe(base: Model, tuned: Model, pairs: Sequence[Pair], blocks: Blocks, point: Point | None) -> dict:
+    """What makes the same again: sources, blocks, weights, the program's version. It reads all files of weights."""
+    with ThreadPoolExecutor() as pool:
+        theta_r, theta_s = pool.map(source, (base, tuned))
+    return {
+        "formula": "θ = θ_r − w·(θ_s − θ_r)" if point else "θ_s − θ_r",
+        "base": theta_r,
+        "tuned": theta_s,
+        "preset": blocks.preset,
+        "blocks": dict(blocks.patterns),
+        "weights": dict(point) if point else None,
+        "components": [pair.name for pair in pairs if pair.name],
+        "version": own_version(),
+    }
 
 
 def source(model: Model) -> dict:
@@ -90,8 +95,8 @@ def write_merged(output: str | Path, merge: Merge) -> None:
     Raises:
         InputError: a tensor is not finite, or the disk is full; nothing is left under the name.
     """
-    recipe = merge.recipe()
-    text = json.dumps(recipe, ensure_ascii=False, sort_keys=True)
+    about = recipe(merge.base, merge.tuned, merge.pairs, merge.blocks, merge.point)
+    text = json.dumps(about, ensure_ascii=False, sort_keys=True)
     pairs = {pair.name: pair for pair in merge.pairs}
     if merge.base.is_file:
         (pair,) = merge.pairs
@@ -106,8 +111,8 @@ def write_merged(output: str | Path, merge: Merge) -> None:
                     _copy(merge.base.folder, folder, file)
         for file in merge.base.others:
             _copy(merge.base.folder, folder, file)
-        (folder / RECIPE_FILE).write_text(json.dumps(recipe, ensure_ascii=False, indent=1) + "\n")
-        (folder / CARD).write_text(model_card(Path(output).name, recipe, merge.base.folder))
+        (folder / RECIPE_FILE).write_text(json.dumps(about, ensure_ascii=False, indent=1) + "\n")
+        (folder / CARD).write_text(model_card(Path(output).name, about, merge.base.folder))
 
 
 def _write_component(

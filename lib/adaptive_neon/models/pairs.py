@@ -171,3 +171,12 @@ def differences(pair: Pair, name: str) -> Iterator[tuple[torch.Tensor, torch.Ten
         # What is the same in both may be infinite.
         yield a.double(), torch.zeros(len(a)).double() if same_bytes(a, b) else b.double() - a.double()
 
+
+
+def squares(pair: Pair, name: str) -> tuple[float, float]:
+    """‖θ_s − θ_r‖² and ‖θ_r‖² of one tensor."""
+    drift = norm = 0.0
+    for theta_r, difference in differences(pair, name):
+        drift += float(difference @ difference)
+        norm += float(theta_r @ theta_r)
+    return drift, norm

@@ -15,7 +15,7 @@ from adaptive_neon.errors import InputError, shown
 from adaptive_neon.families.checkpoints import MAX_HEADER
 from adaptive_neon.jobs.files import replacing
 from adaptive_neon.jobs.foreign import reading
-from adaptive_neon.models.tensors import Stored, Tensor, as_bytes, nbytes, pieces
+from adaptive_neon.models.tensors import Stored, Tensor, as_bytes, nbytes, one_thread, pieces
 
 DTYPES = {
     "F64": torch.float64,
@@ -105,7 +105,7 @@ def write_tensors(path: str | Path, tensors: Mapping[str, Tensor], metadata: Map
         }
     text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
     text = text.ljust(-(-len(text) // ALIGNMENT) * ALIGNMENT)
-    with replacing(path) as temporary, open(temporary, "wb") as file:
+    with one_thread(), replacing(path) as temporary, open(temporary, "wb") as file:
         file.write(len(text).to_bytes(8, "little"))
         file.write(text)
         for name in names:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -13,7 +14,7 @@ from adaptive_neon.errors import InputError
 from adaptive_neon.jobs.foreign import reading
 from adaptive_neon.merging.extrapolation import extrapolate
 
-PIECE = 2**20  # elements
+PIECE = 2**17  # elements
 
 
 class Tensor(Protocol):
@@ -47,6 +48,17 @@ def bounds(tensor: Tensor) -> Iterator[tuple[int, int]]:
         yield start, min(start + PIECE, size)
 
 
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Compute in one thread: pieces are so small that several wait for each other longer than they work."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 def whole(tensor: Tensor) -> torch.Tensor:
     """All of a tensor, in memory."""
     return tensor.read(0, math.prod(tensor.shape)).reshape(tensor.shape)
@@ -64,7 +76,7 @@ def as_bytes(elements: torch.Tensor) -> np.ndarray:
 
 def same_bytes(a: torch.Tensor, b: torch.Tensor) -> bool:
     """Whether two vectors are the same to the bit: NaN equals itself, −0 is not 0."""
-    return a.dtype == b.dtype and np.array_equal(as_bytes(a), as_bytes(b))
+    return a.dtype == b.dtype and torch.equal(a.view(torch.uint8), b.view(torch.uint8))
 
 
 @dataclass(frozen=True)
@@ -140,18 +152,17 @@ class Extrapolated:
         if same_bytes(theta_r, theta_s):
             return theta_r
         computed = wide(self.dtype)
-        a, b = theta_r.to(computed), theta_s.to(computed)
+        a, b = theta_r.to(computed, copy=True), theta_s.to(computed, copy=True)
         theta = b if self.w == -1 else extrapolate(a, b, self.w)
+        least, most = map(float, theta.aminmax())
         largest = torch.finfo(self.dtype).max
-        if not bool((theta.abs() <= largest).all()):
-            for tensor, source in ((a, self.theta_r.path), (b, self.theta_s.path)):
-                if not bool(torch.isfinite(tensor).all()):
-                    raise InputError(
-                        f"{source}: {self.name} is not finite; the training that made it diverged, or the merge "
-                        "was too far"
-                    )
-            kind = str(self.dtype).removeprefix("torch.")
-            raise InputError(
-                f"{self.name}: w = {self.w} goes beyond {kind}, whose largest is {largest:.5g}; take a smaller w"
-            )
+        if not -largest <= least <= most <= largest:  # nor NaN
+            raise InputError(self._fault(theta_r, theta_s))
         return theta.to(self.dtype)
+
+    def _fault(self, theta_r: torch.Tensor, theta_s: torch.Tensor) -> str:
+        for path, tensor in ((self.theta_r.path, theta_r), (self.theta_s.path, theta_s)):
+            if not bool(torch.isfinite(tensor.float()).all()):
+                return f"{path}: {self.name} is not finite; the training that made it diverged, or the merge was too far"
+        limits = torch.finfo(self.dtype)
+        return f"{self.name}: w = {self.w} leaves the range of {limits.dtype}, ± {limits.max:.5g}; take a smaller w"
