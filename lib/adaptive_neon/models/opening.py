@@ -25,6 +25,7 @@ from adaptive_neon.models.tensors import Held, Tensor
 
 TORCH = (".bin", ".pt", ".pth", ".ckpt")
 INDEX = re.compile(r"(?P<stem>[^.]+)\.(?P<form>safetensors|bin)\.index(?P<variant>\.\w+)?\.json")
+SHARD = re.compile(r"\w[\w.+-]*\.(safetensors|bin)", re.ASCII)  # a plain name, which leads to no other folder
 CONFIGS = ("model_index.json", "config.json")  # of a pipeline, and of a network
 STATE_DICTS = ("state_dict", "model", "model_ema", "ema", "module", "params")  # keys of files that hold more
 
@@ -187,8 +188,7 @@ def _shards(root: Path, index: Path) -> Component:
     if not isinstance(names, dict) or not 0 < len(names) <= MAX_ENTRIES:
         raise InputError(f"{root / index}: no index of shards, an object with a `weight_map`; get it again")
     for shard in names.values():
-        plain = type(shard) is str and Path(shard).name == shard and not shard.startswith(".")
-        if not plain or "\\" in shard or Path(shard).suffix not in (".safetensors", ".bin"):
+        if type(shard) is not str or not SHARD.fullmatch(shard):
             raise InputError(f"{root / index}: {shown(shard)} is no file beside it; use an index that you trust")
     files: dict[Path, Mapping[str, Tensor]] = {}
     metadata: Mapping[str, str] = {}

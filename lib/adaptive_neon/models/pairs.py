@@ -49,8 +49,7 @@ def drifted(base: Model, tuned: Model) -> list[Pair]:
         InputError: a component of θ_s fits none of θ_r, or all are the same.
     """
     pairs = []
-    for name, theta_s in tuned.components.items():
-        theta_r, name = _partner(base, name, theta_s)
+    for name, theta_r, theta_s in _partners(base, tuned):
         _require_same_network(base.path, tuned.path, theta_r.tensors, theta_s.tensors)
         if not _same(theta_r.tensors, theta_s.tensors):
             _require_plain(base.path, theta_r.tensors, theta_s.tensors)
@@ -60,17 +59,21 @@ def drifted(base: Model, tuned: Model) -> list[Pair]:
     return pairs
 
 
-def _partner(base: Model, name: str, theta_s: Component) -> tuple[Component, str]:
-    """The component of θ_r of the same name; without one, that of the same tensors."""
-    if name in base.components:
-        return base.components[name], name
-    names = theta_s.tensors.keys()
-    for other, theta_r in base.components.items():
-        if theta_r.tensors.keys() == names:
-            return theta_r, other
-    if "" in (name, *base.components):
-        require_same_names(next(iter(base.components.values())).tensors, theta_s.tensors)
-    raise InputError(f"{base.path}: holds no {name}, which the tuned model has; give two of the same kind")
+def _partners(base: Model, tuned: Model) -> Iterator[tuple[str, Component, Component]]:
+    """The components by their name in θ_r, in both. A network alone is that of the same tensors in a pipeline."""
+    alone = [model.components[""] for model in (base, tuned) if "" in model.components]
+    if len(alone) == 1:
+        names = alone[0].tensors.keys()
+        for name in base.components:
+            for theta_s in tuned.components.values():
+                if base.components[name].tensors.keys() == names == theta_s.tensors.keys():
+                    yield name, base.components[name], theta_s
+                    return
+        raise InputError(f"{tuned.path}: its networks have other tensors than {base.path}; give two of the same network")
+    for name, theta_s in tuned.components.items():
+        if name not in base.components:
+            raise InputError(f"{base.path}: holds no {name}, which the tuned model has; give two of the same kind")
+        yield name, base.components[name], theta_s
 
 
 def _require_same_network(
