@@ -2,10 +2,10 @@
 
     python benchmarks/merging.py --gigabytes 0.25 0.5 1
 
-Two models of float16 in the sizes and names of a U-Net's convolutions are made in a temporary folder for each size. Every
-program runs in a process of its own, twice, the faster run counts: wall time with the output flushed to the disk, CPU
-time, and the peak of the memory that the process held (resident, without the file cache). The line through the sizes says
-what 8 GB would take; it is printed as such.
+For each size two models of float16, of a U-Net's largest convolutions, are made in a temporary folder. Every
+program runs twice in a process of its own, and the faster run counts: wall time with the output flushed to the
+disk, CPU time, and the peak of the resident memory. The line through the sizes tells what 8 GB would take, and is
+printed as such.
 """
 
 import argparse
@@ -107,7 +107,10 @@ def main() -> None:
                 runs = [measure(list(map(str, command)), output) for _ in range(2)]
                 best = min(runs, key=lambda cost: cost.wall)
                 found.setdefault(program, []).append(best)
-                print(f"| {gigabytes:g} | {program} | {best.wall:.2f} | {best.cpu:.2f} | {best.memory:.0f} |", flush=True)
+                print(
+                    f"| {gigabytes:g} | {program} | {best.wall:.2f} | {best.cpu:.2f} | {best.memory:.0f} |",
+                    flush=True,
+                )
     if len(arguments.gigabytes) > 1:
         for program, costs in found.items():
             rows = np.array([[cost.wall, cost.cpu, cost.memory] for cost in costs])

@@ -1,4 +1,4 @@
-"""The drift as a LoRA: against scipy's SVD, and the outputs of diffusers and peft against those of merged weights."""
+"""The drift as a LoRA: against scipy's SVD; the outputs of diffusers and peft, against those of merged weights."""
 
 import json
 
@@ -48,7 +48,21 @@ def test_a_lora_comes_back_as_the_tuned_model(tmp_path, monkeypatch, capsys, for
     save_file(theta_r, "A.safetensors")
     save_file(theta_s, "B.safetensors")
     output = "L" if form == "peft" else "L.safetensors"
-    main(["lora", "--base", "A.safetensors", "--tuned", "B.safetensors", "--rank", "2", "--form", form, "-o", output])
+    main(
+        [
+            "lora",
+            "--base",
+            "A.safetensors",
+            "--tuned",
+            "B.safetensors",
+            "--rank",
+            "2",
+            "--form",
+            form,
+            "-o",
+            output,
+        ]
+    )
     assert "rank 2 keeps 100.0% of |θ_s − θ_r|²; scale −w is Neon" in capsys.readouterr().out
     main(["merge", "--base", "A.safetensors", "--tuned", output, "--weights=-1", "-o", "C.safetensors"])
     for name, theta in load_file("C.safetensors").items():
@@ -77,11 +91,23 @@ def test_what_is_kept_is_said_by_block(tmp_path, monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"unet.absent.lora_A.weight": torch.ones(2, 3), "unet.absent.lora_B.weight": torch.ones(3, 2)}, "is no module of"),
+        (
+            {"unet.absent.lora_A.weight": torch.ones(2, 3), "unet.absent.lora_B.weight": torch.ones(3, 2)},
+            "is no module of",
+        ),
         ({"unet.conv_in.lora_A.weight": torch.ones(2, 1, 3, 3)}, "has not both of its factors"),
-        ({"unet.conv_in.lora_A.weight": torch.ones(2, 9), "unet.conv_in.lora_B.weight": torch.ones(9, 2)}, "don't fit"),
-        ({"unet.conv_in.lora_A.weight": torch.ones(2), "unet.conv_in.lora_B.weight": torch.ones(2)}, "no matrices"),
-        ({"unet.conv_in.lora_A.weight": torch.ones(2, 9), "unet.conv_in.hada_w1_a": torch.ones(1)}, "no factor of a LoRA"),
+        (
+            {"unet.conv_in.lora_A.weight": torch.ones(2, 9), "unet.conv_in.lora_B.weight": torch.ones(9, 2)},
+            "don't fit",
+        ),
+        (
+            {"unet.conv_in.lora_A.weight": torch.ones(2), "unet.conv_in.lora_B.weight": torch.ones(2)},
+            "no matrices",
+        ),
+        (
+            {"unet.conv_in.lora_A.weight": torch.ones(2, 9), "unet.conv_in.hada_w1_a": torch.ones(1)},
+            "no factor of a LoRA",
+        ),
     ],
 )
 def test_loras_of_other_models(here, line_of, changes, words):
@@ -121,7 +147,10 @@ def small_unet(diffusers, conditional):
             "up_block_types": ("CrossAttnUpBlock2D", "UpBlock2D"),
         }
         return diffusers.UNet2DConditionModel(cross_attention_dim=12, **types, **common).eval()
-    types = {"down_block_types": ("DownBlock2D", "AttnDownBlock2D"), "up_block_types": ("AttnUpBlock2D", "UpBlock2D")}
+    types = {
+        "down_block_types": ("DownBlock2D", "AttnDownBlock2D"),
+        "up_block_types": ("AttnUpBlock2D", "UpBlock2D"),
+    }
     return diffusers.UNet2DModel(**types, **common).eval()
 
 

@@ -24,7 +24,9 @@ WEIGHTS = "--weights=" + ",".join(f"{block}={w}" for block, w in W.items())
 
 
 def block(name):
-    return "down" if name.startswith(("conv_in", "down")) else "up" if name.startswith(("up", "conv_out")) else "mid"
+    return (
+        "down" if name.startswith(("conv_in", "down")) else "up" if name.startswith(("up", "conv_out")) else "mid"
+    )
 
 
 def merge(base, tuned, output, *more, weights=WEIGHTS):
@@ -56,7 +58,10 @@ def test_types_stay_what_they_were(here, dtype):
         about = file.metadata()
     assert about["format"] == "pt" and about["trained"] == "by them"
     recipe = json.loads(about["recipe"])
-    assert recipe["base"] == {"name": "A.safetensors", "sha256": sha256(Path("A.safetensors").read_bytes()).hexdigest()}
+    assert recipe["base"] == {
+        "name": "A.safetensors",
+        "sha256": sha256(Path("A.safetensors").read_bytes()).hexdigest(),
+    }
     assert recipe["tuned"]["sha256"] == sha256(Path("B.safetensors").read_bytes()).hexdigest()
     assert recipe["weights"] == W and list(recipe["blocks"]) == list(W)
     assert recipe["version"].startswith("adaptive-neon")
@@ -93,7 +98,9 @@ def test_constants_are_carried_over(here):
         assert torch.equal(merged[name], constant), name
 
 
-@pytest.mark.parametrize("base", ["A.safetensors", "A.pt", "A.bin", "A.ckpt", "shards", "shards/index", "pipeline"])
+@pytest.mark.parametrize(
+    "base", ["A.safetensors", "A.pt", "A.bin", "A.ckpt", "shards", "shards/index", "pipeline"]
+)
 @pytest.mark.parametrize("tuned", ["B.safetensors", "B.pt", "shards", "pipeline"])
 def test_forms_mix(here, base, tuned):
     theta_r, theta_s = state(0, torch.bfloat16), state(1, torch.bfloat16)
@@ -137,13 +144,20 @@ def test_a_pipeline_keeps_all_else(here):
     (here / "A/.cache").mkdir()
     merge("A", "B", "C")
     expect_merged(load_file("C/unet/diffusion_pytorch_model.safetensors"), theta_r, theta_s)
-    for same in ("vae/diffusion_pytorch_model.safetensors", "vae/config.json", "unet/config.json", "model_index.json"):
+    for same in (
+        "vae/diffusion_pytorch_model.safetensors",
+        "vae/config.json",
+        "unet/config.json",
+        "model_index.json",
+    ):
         assert (here / "C" / same).read_bytes() == (here / "A" / same).read_bytes()
     files = {str(path.relative_to("C")) for path in Path("C").rglob("*") if path.is_file()}
     assert files - {str(path.relative_to("A")) for path in Path("A").rglob("*")} == {"neon.json"}
     assert not (here / "C/unet/diffusion_pytorch_model.bin").exists()
     card = (here / "C/README.md").read_text()
-    assert card.startswith("---\nlibrary_name: diffusers\nlicense: openrail\ntags:\n- neon\n- model-merging\n---\n")
+    assert card.startswith(
+        "---\nlibrary_name: diffusers\nlicense: openrail\ntags:\n- neon\n- model-merging\n---\n"
+    )
     assert "| down | 1.25 |" in card
     recipe = json.loads((here / "C/neon.json").read_text())
     assert recipe["components"] == ["unet"]
@@ -210,7 +224,9 @@ def test_two_that_are_not_the_same_network(here, line_of):
 def test_a_merge_that_leaves_the_range_of_its_type(here, line_of):
     save_file({"a.weight": torch.tensor([6e4, 1.0]).half()}, "A.safetensors")
     save_file({"a.weight": torch.tensor([1e4, 1.0]).half()}, "B.safetensors")
-    line = line_of("merge", "--base", "A.safetensors", "--tuned", "B.safetensors", "--weights=1", "-o", "C.safetensors")
+    line = line_of(
+        "merge", "--base", "A.safetensors", "--tuned", "B.safetensors", "--weights=1", "-o", "C.safetensors"
+    )
     assert "a.weight: w = 1.0 leaves the range of float16" in line
 
 
@@ -224,7 +240,9 @@ def test_a_merge_that_leaves_the_range_of_its_type(here, line_of):
 def test_quantised_weights_are_refused(here, line_of, tensors):
     save_file(tensors, "A.safetensors")
     save_file({name: (2 * t.float()).to(t.dtype) for name, t in tensors.items()}, "B.safetensors")
-    line = line_of("merge", "--base", "A.safetensors", "--tuned", "B.safetensors", "--weights=1", "-o", "C.safetensors")
+    line = line_of(
+        "merge", "--base", "A.safetensors", "--tuned", "B.safetensors", "--weights=1", "-o", "C.safetensors"
+    )
     assert "fc.weight is quantised" in line
 
 

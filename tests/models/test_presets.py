@@ -21,15 +21,21 @@ def unet(levels, down, up, extra=()):
 
 def original(inputs, outputs):
     """The names of Stable Diffusion's single file."""
-    unet_names = [f"input_blocks.{i}.0.w" for i in range(inputs)] + [f"output_blocks.{i}.0.w" for i in range(outputs)]
+    unet_names = [f"input_blocks.{i}.0.w" for i in range(inputs)] + [
+        f"output_blocks.{i}.0.w" for i in range(outputs)
+    ]
     unet_names += ["middle_block.0.w", "time_embed.0.weight", "out.2.weight"]
     return [f"model.diffusion_model.{name}" for name in unet_names] + ["first_stage_model.decoder.conv_out.weight"]
 
 
 @pytest.mark.parametrize(
     ("names", "blocks", "inner"),
-    [(unet(4, 2, 3), 26, 12), (unet(3, 2, 3, ["add_embedding.linear_1.weight"]), 20, 9)]
-    + [(original(12, 12), 26, 12), (original(9, 9), 20, 9)],
+    [
+        (unet(4, 2, 3), 26, 12),
+        (unet(3, 2, 3, ["add_embedding.linear_1.weight"]), 20, 9),
+        (original(12, 12), 26, 12),
+        (original(9, 9), 20, 9),
+    ],
     ids=["SD", "SDXL", "SD-original", "SDXL-original"],
 )
 def test_block_weighted_merging_has_its_blocks(names, blocks, inner):
@@ -72,7 +78,12 @@ def test_flux_is_cut_by_the_depth_of_both_stacks(names):
 
 
 def test_edm_and_what_no_preset_knows():
-    edm = ["model.enc.32x32_conv.weight", "model.enc.8x8_block0.w", "model.map_layer0.weight", "model.dec.32x32_block0.w"]
+    edm = [
+        "model.enc.32x32_conv.weight",
+        "model.enc.8x8_block0.w",
+        "model.map_layer0.weight",
+        "model.dec.32x32_block0.w",
+    ]
     assert proposed(edm)[0] == "enc-mid-dec"
     assert split(edm, proposed(edm)[1]) == dict(zip(edm, ("enc", "mid", "mid", "dec"), strict=True))
     assert proposed(["anything.weight"]) == ("all", {"all": "."})

@@ -73,7 +73,9 @@ def test_hostile_headers(tmp_path, refuses, header, words):
         read_header(path)
 
 
-@pytest.mark.parametrize("content", [b"", b"\xff" * 8, b"\xff" * 7 + b"\x7f" + b"{}", struct.pack("<Q", 2**24 + 8)])
+@pytest.mark.parametrize(
+    "content", [b"", b"\xff" * 8, b"\xff" * 7 + b"\x7f" + b"{}", struct.pack("<Q", 2**24 + 8)]
+)
 def test_files_without_a_header(tmp_path, refuses, content):
     path = tmp_path / "bad.safetensors"
     path.write_bytes(content)
@@ -133,7 +135,9 @@ def test_a_missing_shard(tmp_path, refuses):
         open_model(index)
 
 
-@pytest.mark.parametrize("content", ["", "[", "[]", "{}", '{"weight_map": []}', '{"weight_map": {}}', "[" * 10**5, "7"])
+@pytest.mark.parametrize(
+    "content", ["", "[", "[]", "{}", '{"weight_map": []}', '{"weight_map": {}}', "[" * 10**5, "7"]
+)
 def test_an_index_that_is_none(tmp_path, refuses, content):
     index = tmp_path / "model.safetensors.index.json"
     index.write_text(content)
@@ -183,7 +187,11 @@ def test_links_and_pipes_in_a_folder(tmp_path, refuses):
 
 def test_alignment(tmp_path):
     """Each tensor starts at a multiple of its type's size, as readers that map the file want."""
-    tensors = {"a": torch.ones(3, dtype=torch.uint8), "b": torch.ones(1, dtype=torch.float64), "c": torch.ones(3).half()}
+    tensors = {
+        "a": torch.ones(3, dtype=torch.uint8),
+        "b": torch.ones(1, dtype=torch.float64),
+        "c": torch.ones(3).half(),
+    }
     write_tensors(tmp_path / "x.safetensors", {n: Held(tmp_path, t) for n, t in tensors.items()}, {})
     found, _ = read_header(tmp_path / "x.safetensors")
     assert all(tensor.offset % tensor.dtype.itemsize == 0 for tensor in found.values())

@@ -1,8 +1,8 @@
 """Print what a checkpoint holds: its architecture, its blocks and how many parameters each has.
 
 With a second checkpoint of the same network, also how far the two lie apart in each block: the norm of
-θ_s − θ_r, and that norm over the norm of θ_r. Of a checkpoint of another program it lists the presets of blocks that
-fit the names in it.
+θ_s − θ_r, and that norm over the norm of θ_r. Of a checkpoint of another program it lists the presets of blocks
+that fit the names in it.
 
   adaptive-neon inspect A.pkl
   adaptive-neon inspect A.pkl B.pkl

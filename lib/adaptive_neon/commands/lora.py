@@ -1,11 +1,11 @@
 """Write θ_s − θ_r as a LoRA of rank r, whose scale −w is Neon: θ = θ_r − w·(θ_s − θ_r).
 
-The base model stays as it is, and w can be tried where images are drawn. It prints how much of the drift the rank keeps
-in each block: the share of ‖θ_s − θ_r‖². What is no matrix or convolution, such as a bias, no LoRA holds. Scale 1 is θ_s;
-with --weights the LoRA is −w·(θ_s − θ_r), a w for each block, and scale 1 is Neon.
+The base model stays as it is, and w can be tried where images are drawn. It prints how much of the drift the rank
+keeps in each block, the share of ‖θ_s − θ_r‖²; what is no matrix and no convolution, such as a bias, no LoRA holds.
+Scale 1 is θ_s. With --weights the LoRA is −w·(θ_s − θ_r), with a w for each block, and scale 1 is Neon.
 
   adaptive-neon lora --base A --tuned B --rank 16 -o neon.safetensors
-  adaptive-neon lora --base A --tuned B --rank 16 --weights down=1.25,mid=1.0,up=0.75 --form kohya -o neon.safetensors
+  adaptive-neon lora --base A --tuned B --rank 16 --weights down=1.25,mid=1,up=0.75 --form kohya -o neon.safetensors
 """
 
 import argparse
@@ -29,14 +29,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_any_model(parser, "--tuned", "θ_s", required=True)
     parser.add_argument("--rank", type=int, required=True, help="of each factor; more keep more of the drift")
     parser.add_argument(
-        "--weights", metavar="W", help="make −w·(θ_s − θ_r): one w for all blocks, or one a block; default: θ_s − θ_r"
+        "--weights",
+        metavar="W",
+        help="make −w·(θ_s − θ_r): one w for all blocks, or one a block; default: θ_s − θ_r",
     )
     parser.add_argument(
         "--form",
         default="diffusers",
         choices=["diffusers", "kohya", "peft"],
-        help="names of the factors: as `load_lora_weights` of diffusers reads them; of kohya's scripts, for ComfyUI and "
-        "others; or a folder for any network with peft (default: %(default)s)",
+        help="names of the factors: as `load_lora_weights` of diffusers reads them; of kohya's scripts, for ComfyUI "
+        "and others; or a folder for any network with peft (default: %(default)s)",
     )
     add_blocks(parser)
     add_preset(parser)

@@ -1,9 +1,9 @@
 """Merge a base model and a tuned one: θ = θ_r − w·(θ_s − θ_r), with one w for each block.
 
 θ_r is the base model, θ_s the same model after some training on its own images, or a LoRA trained on them. w > 0
-extrapolates away from θ_s (Neon); w = 0 is θ_r, w = −1 is θ_s. Nothing is trained and no GPU is needed. Models of any
-program are merged a piece at a time, so that they may be larger than the memory, and keep their types and their form:
-a folder of diffusers gives a folder that `from_pretrained` opens.
+extrapolates away from θ_s (Neon); w = 0 is θ_r, w = −1 is θ_s. Nothing is trained and no GPU is needed. Models of
+other programs are merged a piece at a time, so that they may be larger than the memory, and keep their types and
+their form: a folder of diffusers gives a folder that `from_pretrained` opens.
 
   adaptive-neon merge --base A.pkl --tuned B.pkl --weights enc=1.25,mid=1.0,dec=0.75 -o C.safetensors
   adaptive-neon merge --base A --tuned B --weights down=1.25,mid=1.0,up=0.75 -o C

@@ -33,8 +33,8 @@ def add_any_model(parser: argparse.ArgumentParser, name: str, what: str, **optio
     parser.add_argument(
         name,
         metavar="MODEL",
-        help=f"{what}: a .safetensors, the .index.json of shards, a folder of diffusers or transformers, a state dict "
-        "of torch (.pt, .pth, .ckpt, .bin), or an EDM .pkl",
+        help=f"{what}: a .safetensors, the .index.json of shards, a folder of diffusers or transformers, a state "
+        "dict of torch (.pt, .pth, .ckpt, .bin), or an EDM .pkl",
         **options,
     )
 

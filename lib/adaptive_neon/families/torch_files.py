@@ -156,11 +156,15 @@ def _no_data(*_: object) -> Module:
     return Module("no data")
 
 
-_STANDINS: dict[str, object] = {
-    "argparse.Namespace": _no_data,
-    "collections.OrderedDict": _new_dict,
-    "torch._utils._rebuild_parameter": parameter,
-    "torch._utils._rebuild_tensor_v2": view,
-    "torch._utils._rebuild_tensor_v3": _typed_view,
-    "torch.storage.UntypedStorage": _Type("u1"),
-} | {f"torch.{name}": _Type(name) for name in LACKING} | {name: _Type(dtype) for name, dtype in STORAGES.items()}
+_STANDINS: dict[str, object] = (
+    {
+        "argparse.Namespace": _no_data,
+        "collections.OrderedDict": _new_dict,
+        "torch._utils._rebuild_parameter": parameter,
+        "torch._utils._rebuild_tensor_v2": view,
+        "torch._utils._rebuild_tensor_v3": _typed_view,
+        "torch.storage.UntypedStorage": _Type("u1"),
+    }
+    | {f"torch.{name}": _Type(name) for name in LACKING}
+    | {name: _Type(dtype) for name, dtype in STORAGES.items()}
+)

@@ -1,5 +1,5 @@
-"""Checkpoints of any program as tensors by name: files, shards, folders of diffusers, LoRA; merged a piece at a time.
+"""Checkpoints of any program, as tensors by name: files, shards, folders of diffusers, LoRA, merged by pieces.
 
-No family needs to know the network: a merge asks for names, shapes and types alone. What is known of families (how to
-build, train and sample a network) belongs in `families`; the formula of the merge in `merging`.
+No family need know the network: a merge asks for names, shapes and types alone. How to build, train and sample a
+network belongs in `families`, the formula of the merge in `merging`.
 """

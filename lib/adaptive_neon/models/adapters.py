@@ -87,7 +87,9 @@ def _scale_of_peft(path: Path) -> float:
         rank = config["r"]
         return float(config["lora_alpha"] / (math.sqrt(rank) if config.get("use_rslora") else rank))
     except (TypeError, KeyError, AttributeError, ArithmeticError, ValueError) as error:
-        raise InputError(f"{path}: no configuration of a LoRA ({type(error).__name__}); write it with peft") from None
+        raise InputError(
+            f"{path}: no configuration of a LoRA ({type(error).__name__}); write it with peft"
+        ) from None
 
 
 def _scale_of_diffusers(metadata: Mapping[str, str]) -> float | None:
@@ -163,7 +165,9 @@ def _adapt(
     down, up = down.flatten(1), up.flatten(1)
     rank, rows, columns = len(down), math.prod(base.shape[:1]), math.prod(base.shape[1:])
     if len(base.shape) < 2 or (up.shape, down.shape) != ((rows, rank), (rank, columns)) or not rank:
-        raise InputError(f"{file}: the factors of {shown(key)} don't fit {name}, {base.shape}; give a LoRA of this model")
+        raise InputError(
+            f"{file}: the factors of {shown(key)} don't fit {name}, {base.shape}; give a LoRA of this model"
+        )
     if pair.alpha is not None:
         scale = pair.alpha / rank
     return Adapted(base, down, up * (1.0 if scale is None else scale))

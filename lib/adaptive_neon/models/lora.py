@@ -1,8 +1,8 @@
 """θ_s − θ_r as a LoRA: of each weight's difference the best approximation of rank r, by its singular values.
 
-A LoRA adds B·A to a weight, here θ_s − θ_r ≈ B·A (Eckart and Young 1936), so that scale 1 is about θ_s, and scale −w is
-Neon with a single w. For a convolution A is one of r filters and B of 1 × 1, as in LoCon (Yeh et al. 2023, arXiv
-2309.14859).
+A LoRA adds B·A to a weight, here θ_s − θ_r ≈ B·A (Eckart and Young 1936), so that scale 1 is about θ_s, and scale
+−w is Neon with a single w. For a convolution A is one of r filters and B one of 1 × 1, as in LoCon (Yeh et al. 2023,
+arXiv 2309.14859).
 """
 
 import re
@@ -16,13 +16,14 @@ from adaptive_neon.models.pairs import Blocks, Pair, differences
 from adaptive_neon.models.tensors import Held, Tensor
 
 # Tables of embeddings are matrices, but no product with an input: a LoRA of them is of another kind.
-TABLES = re.compile(r"(^|\.)(class_embedding|embedding_table|\w*token_embedding|\w*position_embedding|wte|wpe|embed\w*)\.weight$")
-FORMS = ("diffusers", "kohya", "peft")
+TABLES = re.compile(
+    r"(^|\.)(class_embedding|embedding_table|\w*token_embedding|\w*position_embedding|wte|wpe|embed\w*)\.weight$"
+)
 
 
 @dataclass
 class Kept:
-    """How much of the drift of a block a LoRA keeps: ‖B·A‖² and ‖θ_s − θ_r‖², summed over all weights of the block."""
+    """How much of the drift of a block a LoRA keeps: ‖B·A‖² and ‖θ_s − θ_r‖², summed over its weights."""
 
     kept: float = 0.0
     drift: float = 0.0
@@ -35,9 +36,9 @@ class Kept:
 def factors(difference: torch.Tensor, rank: int) -> tuple[torch.Tensor, torch.Tensor, float]:
     """B [m, r] and A [r, n] of the best approximation B·A of a matrix [m, n], and ‖B·A‖²; all float64.
 
-    The smaller of the two Gram matrices gives the singular vectors of one side, and the projection on them the rest,
-    which is exact to rounding and takes the memory of the matrix alone. Both factors share the singular values evenly,
-    √s each, so that neither leaves the range of 16 bits.
+    The smaller of the two Gram matrices gives the singular vectors of one side, and the projection on them the
+    rest, which is exact to rounding and no larger than the matrix. The factors share the singular values evenly, √s
+    each, so that neither leaves the range of 16 bits.
     """
     tall = difference.shape[0] > difference.shape[1]
     matrix = difference.T if tall else difference
@@ -132,7 +133,9 @@ def _key(form: str, component: str, module: str, factor: str) -> str:
 
 def peft_config(tensors: Mapping[str, Tensor], rank: int) -> dict:
     """The `adapter_config.json` of peft for these factors."""
-    modules = {match[1] for name in tensors if (match := re.fullmatch(r"base_model\.model\.(.*)\.lora_A\.weight", name))}
+    modules = {
+        match[1] for name in tensors if (match := re.fullmatch(r"base_model\.model\.(.*)\.lora_A\.weight", name))
+    }
     return {
         "peft_type": "LORA",
         "r": rank,

@@ -1,7 +1,7 @@
 """The forms in which models are kept: a file, shards with an index, a folder of diffusers or transformers.
 
-A model has *components*, the networks of a pipeline by the names of their folders; a model that is one network has one,
-whose name is empty. Nothing is loaded but names, types and shapes.
+A model has *components*, the networks of a pipeline by the names of their folders; a model that is one network has
+one, whose name is empty. Nothing is loaded but names, types and shapes.
 """
 
 import json
@@ -143,7 +143,9 @@ def _open_folder(path: Path) -> Model:
     other_forms = {file for file in files if file.suffix in (".safetensors", *TORCH) or INDEX.fullmatch(file.name)}
     if not components:
         raise InputError(f"{path}: holds no weights in safetensors or of torch; give the folder of a model")
-    return Model(path, path, components, tuple(f for f in files if f not in other_forms), tuple(sorted(other_forms)))
+    return Model(
+        path, path, components, tuple(f for f in files if f not in other_forms), tuple(sorted(other_forms))
+    )
 
 
 def _networks(root: Path, folder: Path) -> list[Path]:
@@ -199,7 +201,7 @@ def _shards(root: Path, index: Path) -> Component:
         named = {name for name, where in names.items() if where == shard}
         if differing := sorted(named ^ files[file].keys()):
             raise InputError(
-                f"{root / file}: {shown(differing[0])} is only in one of this shard and {index.name}; get both again"
+                f"{root / file}: {shown(differing[0])} is only in one of this shard and {index.name}; get both"
             )
     return Component(files, index, metadata)
 
@@ -217,7 +219,9 @@ def read_file(path: Path) -> tuple[Mapping[str, Tensor], Mapping[str, str]]:
         held = {name: Held(path, torch.from_numpy(np.asarray(array))) for name, array in tensors.items()}
         return held, {"architecture": json.dumps(architecture, sort_keys=True)}
     if path.suffix != ".safetensors":
-        raise InputError(f"{path}: of no form that is read here; give a .safetensors, {', '.join(TORCH)} or a folder")
+        raise InputError(
+            f"{path}: of no form that is read here; give a .safetensors, {', '.join(TORCH)} or a folder"
+        )
     return read_header(path)
 
 
@@ -256,4 +260,6 @@ def _tensor(array: np.ndarray) -> torch.Tensor:
 def index_json(files: Mapping[Path, Mapping[str, Tensor]], total: int) -> str:
     """The index of shards, as diffusers and transformers write it."""
     names = {name: file.name for file, tensors in files.items() for name in tensors}
-    return json.dumps({"metadata": {"total_size": total}, "weight_map": dict(sorted(names.items()))}, indent=2) + "\n"
+    return (
+        json.dumps({"metadata": {"total_size": total}, "weight_map": dict(sorted(names.items()))}, indent=2) + "\n"
+    )

@@ -45,7 +45,7 @@ class Merge:
 
 
 def recipe(base: Model, tuned: Model, pairs: Sequence[Pair], blocks: Blocks, point: Point | None) -> dict:
-    """What makes the same again: sources, blocks, weights, the program's version. It reads all files of weights."""
+    """What makes the same again: sources, blocks, weights, version. It reads all files of weights."""
     with ThreadPoolExecutor() as pool:
         theta_r, theta_s = pool.map(source, (base, tuned))
     return {
@@ -119,7 +119,8 @@ def _write_component(
     folder: Path, component: Component, tensors: Mapping[str, Tensor], about: Mapping[str, str]
 ) -> None:
     files = {
-        safetensors_name(file): {name: tensors[name] for name in stored} for file, stored in component.files.items()
+        safetensors_name(file): {name: tensors[name] for name in stored}
+        for file, stored in component.files.items()
     }
     for file, stored in files.items():
         write_tensors(folder / file, stored, _metadata(component) | about)
@@ -129,11 +130,13 @@ def _write_component(
 
 
 def safetensors_name(file: Path) -> Path:
-    """The name of a file of torch when it becomes one of safetensors, as diffusers and transformers look for it."""
+    """The name of a file of torch as one of safetensors, as diffusers and transformers look for it."""
     if file.suffix not in TORCH and not (INDEX.fullmatch(file.name) and ".bin." in file.name):
         return file
     name = file.name.replace(".bin", ".safetensors") if ".bin" in file.name else f"{file.stem}.safetensors"
-    return file.with_name("model" + name.removeprefix("pytorch_model") if name.startswith("pytorch_model") else name)
+    return file.with_name(
+        "model" + name.removeprefix("pytorch_model") if name.startswith("pytorch_model") else name
+    )
 
 
 def _metadata(component: Component) -> dict[str, str]:

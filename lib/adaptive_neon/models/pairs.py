@@ -69,7 +69,9 @@ def _partners(base: Model, tuned: Model) -> Iterator[tuple[str, Component, Compo
                 if base.components[name].tensors.keys() == names == theta_s.tensors.keys():
                     yield name, base.components[name], theta_s
                     return
-        raise InputError(f"{tuned.path}: its networks have other tensors than {base.path}; give two of the same network")
+        raise InputError(
+            f"{tuned.path}: its networks have other tensors than {base.path}; give two of the same network"
+        )
     for name, theta_s in tuned.components.items():
         if name not in base.components:
             raise InputError(f"{base.path}: holds no {name}, which the tuned model has; give two of the same kind")
@@ -96,9 +98,15 @@ def _require_plain(path: Path, theta_r: Mapping[str, Tensor], theta_s: Mapping[s
     """Refuse quantised weights: codes are no numbers to extrapolate, nor are numbers whose scale is another's."""
     scales = [name for name in theta_r if SCALES.search(name)]
     for name, tensor in theta_r.items():
-        codes = not tensor.dtype.is_floating_point and name.endswith(".weight") and not _same_tensor(tensor, theta_s[name])
+        codes = (
+            not tensor.dtype.is_floating_point
+            and name.endswith(".weight")
+            and not _same_tensor(tensor, theta_s[name])
+        )
         if codes or (scales and tensor.dtype.is_floating_point and tensor.dtype.itemsize == 1):
-            raise InputError(f"{path}: {name} is quantised, as {_type(tensor)}; give the models before quantisation")
+            raise InputError(
+                f"{path}: {name} is quantised, as {_type(tensor)}; give the models before quantisation"
+            )
 
 
 def _type(tensor: Tensor) -> str:
@@ -173,7 +181,6 @@ def differences(pair: Pair, name: str) -> Iterator[tuple[torch.Tensor, torch.Ten
         a, b = pair.theta_r.tensors[name].read(*piece), pair.theta_s.tensors[name].read(*piece)
         # What is the same in both may be infinite.
         yield a.double(), torch.zeros(len(a)).double() if same_bytes(a, b) else b.double() - a.double()
-
 
 
 def squares(pair: Pair, name: str) -> tuple[float, float]:

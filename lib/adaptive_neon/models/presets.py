@@ -72,8 +72,8 @@ def _without_empty(patterns: Preset, names: Collection[str]) -> Preset:
     return {block: p for block, p in patterns.items() if any(re.search(p, name) for name in names)}
 
 
-# UNet2DModel and UNet2DConditionModel of diffusers. The embeddings of time and classes are mid, as by the published
-# rule for EDM's networks; what reads the image is down, and what draws it up.
+# UNet2DModel and UNet2DConditionModel of diffusers. The embeddings of time and classes are mid, as by the
+# published rule for EDM's networks; what reads the image is down, and what draws it up.
 UNET = {
     "down": r"^(conv_in|down_blocks)\.",
     "mid": r"^(?!(conv_in|down_blocks|up_blocks|conv_norm_out|conv_out)\.)",
@@ -144,7 +144,7 @@ def _layers(names: Collection[str], side: str) -> dict[int, int]:
 
 
 def _depth(names: Collection[str]) -> list[str]:
-    """The blocks of a transformer by depth, each as the pattern that its names start with; none if it is no such."""
+    """The blocks of a transformer by depth, each as the pattern that its names start with; else none."""
     for stacks in STACKS:
         counts: dict[str, set[int]] = {}
         for name in names:

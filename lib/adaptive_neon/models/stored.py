@@ -1,7 +1,7 @@
 """Safetensors files a piece at a time: the header is read and checked here, and the tensors stay where they are.
 
-The format: eight bytes, the length of the header; the header, a JSON object of name → type, shape and bytes from where
-to where; then the bytes of all tensors without gap.
+The format: eight bytes, the length of the header; the header, a JSON object of name → type, shape and where its
+bytes start and end; then the bytes of all tensors without a gap.
 """
 
 import json

@@ -94,7 +94,7 @@ class Stored:
             raw = np.fromfile(self.path, np.uint8, (stop - start) * size, offset=self.offset + start * size)
             if raw.size < (stop - start) * size:
                 raise InputError(f"{self.path}: became shorter while it was read; get it again")
-        return torch.from_numpy(raw).view(self.dtype)
+        return torch.from_numpy(raw).view(self.dtype) if raw.size else torch.empty(0, dtype=self.dtype)
 
 
 @dataclass(frozen=True)
@@ -162,7 +162,10 @@ class Extrapolated:
 
     def _fault(self, theta_r: torch.Tensor, theta_s: torch.Tensor) -> str:
         for path, tensor in ((self.theta_r.path, theta_r), (self.theta_s.path, theta_s)):
-            if not bool(torch.isfinite(tensor.float()).all()):
-                return f"{path}: {self.name} is not finite; the training that made it diverged, or the merge was too far"
+            if not bool(torch.isfinite(tensor.double()).all()):
+                said = "the training that made it diverged, or the merge was too far"
+                return f"{path}: {self.name} is not finite; {said}"
         limits = torch.finfo(self.dtype)
-        return f"{self.name}: w = {self.w} leaves the range of {limits.dtype}, ± {limits.max:.5g}; take a smaller w"
+        return (
+            f"{self.name}: w = {self.w} leaves the range of {limits.dtype}, ± {limits.max:.5g}; take a smaller w"
+        )
