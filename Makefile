@@ -1,5 +1,7 @@
 # make             install, run the study of config.yaml, print the result
 # make toy         install, run the 2-D Gaussian studies, print their result
+# make collapse  install, run the studies of self-consuming loops, print what they say
+# make families    install, study every family of models on the digits, three self-trainings each, and print the page's path
 # make plan        install, tell which jobs make would run
 # make estimate    tell what the study will ask for, in GPU-hours and core-hours (ARGS="--device A100")
 # make test        install, run all tests
@@ -18,13 +20,14 @@ quote = '$(subst ','\'',$(1))'
 ifneq ($(words $(value EXPERIMENT)) $(shell printf '%s' $(call quote,$(value EXPERIMENT)) | grep -cxE '[A-Za-z0-9][A-Za-z0-9._-]*'),1 1)
 $(error EXPERIMENT: give the name of an experiment, of letters, digits, '.', '_' and '-')
 endif
+FAMILIES := edm flow var xar imm
 override RESULTS := results/$(EXPERIMENT)
 OVERLAY := $(if $(filter-out digits,$(EXPERIMENT)),--configfile experiments/$(EXPERIMENT).yaml)
 
 # Snakemake's own words for a faulty overlay don't name the file.
 CHECK = $(if $(OVERLAY),@$(BIN)/adaptive-neon check config.yaml experiments/$(EXPERIMENT).yaml >/dev/null)
 
-.PHONY: study toy plan estimate test faults test-slurm test-kubernetes check docs clean
+.PHONY: study toy collapse families plan estimate test faults test-slurm test-kubernetes check docs clean
 .DEFAULT_GOAL := study
 
 study: .venv/installed
@@ -35,6 +38,21 @@ study: .venv/installed
 toy: .venv/installed
 	@$(BIN)/snakemake toy --quiet all --logger adaptive-neon $(ARGS)
 	@$(BIN)/adaptive-neon show results/toy
+
+# One study after the other: each uses all cores. A finished one is not run again.
+families: .venv/installed
+	@set -e; for family in $(FAMILIES); do \
+	  overlay=experiments/digits-$$family.yaml; [ $$family = edm ] && overlay=; \
+	  $(BIN)/snakemake --configfile $$overlay experiments/families.yaml --config experiment=families-$$family \
+	    --quiet all --logger adaptive-neon $(ARGS); \
+	  $(BIN)/adaptive-neon show results/families-$$family; \
+	done
+	@$(BIN)/snakemake compare --quiet all $(ARGS)
+	@echo "families: results/compare/report.html"
+
+collapse: .venv/installed
+	@$(BIN)/snakemake collapse --quiet all --logger adaptive-neon $(ARGS)
+	@$(BIN)/adaptive-neon show results/collapse
 
 plan: .venv/installed
 	$(CHECK)

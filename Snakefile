@@ -13,6 +13,8 @@ include: "rules/selftraining.smk"
 include: "rules/evaluation.smk"
 include: "rules/report.smk"
 include: "rules/toy.smk"
+include: "rules/compare.smk"
+include: "rules/collapse.smk"
 
 
 # On a cluster these run where snakemake does: the work of seconds, or in need of the internet.
@@ -24,6 +26,7 @@ localrules:
     figures,
     model,
     report,
+    compare,
 
 
 rule all:
@@ -44,3 +47,8 @@ rule pretrained:
 rule toy:
     input:
         rules.toy_report.output,
+
+
+rule collapse:
+    input:
+        rules.collapse_report.output,

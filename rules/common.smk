@@ -75,7 +75,7 @@ wildcard_constraints:
 # Snakemake's own lock, which a killed run leaves behind, is switched off in the profile.
 onstart:
     try:
-        # What this run writes: the experiment, or the studies of rules/toy.smk, or both.
+        # What this run writes: the experiment, or the studies of rules/toy.smk and rules/collapse.smk, or all.
         for folder in {
             Path(*Path(file).parts[:2])
             for job in workflow.dag.needrun_jobs()

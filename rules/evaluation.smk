@@ -24,6 +24,7 @@ rule shard:
         blocks=block_patterns(config),
         seeds=lambda wildcards: cell_shards(wildcards)[int(wildcards.shard)],
         sampler=cell_sampler,
+        classes=config["classes"],
     script:
         "../scripts/generate.py"
 
@@ -52,6 +53,7 @@ rule generate:
             SEEDS[wildcards.stage], int(wildcards.replica)
         ),
         sampler=cell_sampler,
+        classes=config["classes"],
     script:
         "../scripts/generate.py"
 

@@ -4,7 +4,9 @@ FIGURES = f"{RESULTS}/figures"
 TABLES = f"{RESULTS}/tables"
 IMAGE_SETS = ("synthetic", "search", "heldout")
 STUDY_CONFIG = {
-    key: value for key, value in config.items() if key not in ("run", "toy")
+    key: value
+    for key, value in config.items()
+    if key not in ("run", "compare", "toy", "collapse")
 }
 ALL_SEEDS = [
     {"replica": replica}

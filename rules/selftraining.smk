@@ -21,6 +21,7 @@ rule synthetic:
     params:
         seeds=lambda wildcards: STUDY.seeds("synthetic", int(wildcards.replica)),
         sampler=config["sampler"],
+        classes=config["classes"],
     script:
         "../scripts/generate.py"
 

@@ -11,7 +11,7 @@ def sample():
     from adaptive_neon.families.batches import batch_size
     from adaptive_neon.families.checkpoints import Checkpoint, read_checkpoint
     from adaptive_neon.families.loading import load, load_codec
-    from adaptive_neon.families.sampling import sample_models
+    from adaptive_neon.families.sampling import balanced_classes, sample_models
     from adaptive_neon.jobs.device import pick_device, pick_precision
     from adaptive_neon.jobs.rolling import RollingCheckpoint, fingerprint
     from adaptive_neon.merging.blocks import assign_blocks
@@ -36,7 +36,14 @@ def sample():
     batch = run["sampling_batch"] or batch_size(device.type, base.architecture["img_resolution"])
     dtype = pick_precision(run["precision"], device)
     codec = load_codec(inputs.codec, base.architecture, device)
-    draw = partial(family_of(base.architecture).draw, sampler=params.sampler, dtype=dtype, **codec)
+    draw_images = partial(family_of(base.architecture).draw, sampler=params.sampler, dtype=dtype, **codec)
+
+    def draw(network, seeds):
+        balanced = params.classes == "balanced"
+        return draw_images(
+            network, seeds, classes=balanced_classes(seeds, network.label_dim) if balanced else None
+        )
+
     rolling = RollingCheckpoint(
         snakemake.output[0],
         fingerprint([dict(params), run["device"], run["precision"], batch], [*inputs]),

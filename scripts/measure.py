@@ -1,7 +1,7 @@
 """Metrics of the images of each point of a cell."""
 
 from adaptive_neon.data.images import read_images
-from adaptive_neon.evaluation.features import load_extractor
+from adaptive_neon.evaluation.features import load_extractor, load_output
 from adaptive_neon.evaluation.measurement import measure, read_reference
 from adaptive_neon.jobs.files import write_json
 from adaptive_neon.jobs.job import job
@@ -10,9 +10,10 @@ with job(snakemake.log[0], snakemake.threads):
     params = snakemake.params
     real = read_reference(snakemake.input.reference)
     extract = load_extractor(snakemake.input.extractor, snakemake.config["run"]["device"])
+    output = load_output(snakemake.input.extractor) if params.kid_subsets else None
     metrics = {}
     for point in params.points:
         images, _ = read_images(snakemake.input.images, point)
-        metrics[point] = measure(extract, images, real, params.seed_blocks, params.kid_subsets)
+        metrics[point] = measure(extract, images, real, params.seed_blocks, params.kid_subsets, output=output)
         print(point, metrics[point]["fid"])
     write_json(snakemake.output[0], metrics)

@@ -8,7 +8,7 @@ from adaptive_neon.jobs.job import job
 from adaptive_neon.studies.outcome import choose
 from adaptive_neon.studies.provenance import checksums, write_provenance
 from adaptive_neon.studies.report import write_report
-from adaptive_neon.studies.wording import ROLE_NAMES, answer, headline
+from adaptive_neon.studies.wording import ROLE_NAMES, answer, snapshot_shown
 
 with job(snakemake.log[0], snakemake.threads):
     params = snakemake.params
@@ -18,7 +18,7 @@ with job(snakemake.log[0], snakemake.threads):
         "summary": summary,
         "answer": answer(summary),
         "improved": choose(summary) is not None,
-        "headline": headline(summary),
+        "headline": snapshot_shown(summary),
         "provenance": write_provenance(
             snakemake.output.provenance,
             results,

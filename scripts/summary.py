@@ -1,13 +1,13 @@
 """The result of the study, for programs, and its tables as CSV and as Markdown."""
 
-import csv
 from pathlib import Path
 
-from adaptive_neon.jobs.files import read_json, replacing, write_json
+from adaptive_neon.jobs.files import read_json, write_json
 from adaptive_neon.jobs.job import job
 from adaptive_neon.studies import wording
 from adaptive_neon.studies.comparison import compare
 from adaptive_neon.studies.summary import summarise
+from adaptive_neon.studies.tables import write_table
 
 with job(snakemake.log[0], snakemake.threads):
     params = snakemake.params
@@ -24,8 +24,4 @@ with job(snakemake.log[0], snakemake.threads):
     write_json(snakemake.output.summary, summary)
     for path in map(Path, snakemake.output.tables):
         header, rows = wording.table(path.stem, summary)
-        with replacing(path) as temporary, open(temporary, "w", newline="") as file:
-            if path.suffix == ".csv":
-                csv.writer(file).writerows([header, *rows])
-            else:
-                file.write(wording.markdown_table(header, rows))
+        write_table(path, header, rows)

@@ -54,6 +54,10 @@ def test_the_commands_work_without_the_clone(installed, make_network, tiny, tmp_
     sample = run("sample", "C.safetensors", "--seeds", "0-3", "--sampler", "steps=2", "-o", "images.npz")
     assert sample.returncode == 0, sample.stderr
     assert np.load(tmp_path / "images.npz")["images"].shape == (4, 8, 8, 1)
+    np.savez(tmp_path / "statistics.npz", mu=np.zeros(4), sigma=np.eye(4))
+    fid = run("fid", "images.npz", "statistics.npz")  # as far as without the weights of Inception
+    line = "adaptive-neon: statistics.npz: statistics of 4 features, not of Inception's 2048\n"
+    assert (fid.returncode, fid.stderr) == (1, line)
     where = "import adaptive_neon; print(adaptive_neon.__file__)"
     environment = os.environ | {"PYTHONPATH": str(installed)}
     found = subprocess.run(

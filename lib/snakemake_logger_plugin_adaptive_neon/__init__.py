@@ -14,7 +14,7 @@ from adaptive_neon.jobs.progress import Progress
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
 
-TARGETS = ("all", "toy")  # rules without work
+TARGETS = ("all", "toy", "collapse")  # rules without work
 ERASE = "\r\x1b[K"  # the line that the cursor is on
 
 

@@ -18,6 +18,7 @@ from adaptive_neon.evaluation.measurement import reference_images, write_referen
 from adaptive_neon.evaluation.references import write_statistics
 from adaptive_neon.families.checkpoints import write_checkpoint
 from adaptive_neon.families.loading import arrays
+from adaptive_neon.jobs.rolling import RollingCheckpoint
 from persistent import write_network_pickle
 from study_entries import entry, study
 
@@ -72,7 +73,11 @@ def good(folder):
     layers |= {f"layer{i}.bias": rng.random(size[1], np.float32) for i, size in enumerate(sizes)}
     write_digits_classifier("classifier.safetensors", layers)
     write_network_pickle(Path("A.pkl"), network, architecture)
-    write_checkpoint("B.safetensors", arrays(network), architecture, sampler='{"steps": 2}')
+    torch.save(network.state_dict(), "model.pth")
+    RollingCheckpoint("rolling.npz", "fits", 0).save_if_due(lambda: list(network.parameters()))
+    Path("config.yaml").write_bytes((Path(__file__).parents[2] / "config.yaml").read_bytes())
+    sampler = '{"steps": 2, "sigma_min": 0.002, "sigma_max": 80, "rho": 7}'
+    write_checkpoint("B.safetensors", arrays(network), architecture, sampler=sampler)
     with tarfile.open("cifar.tar.gz", "w:gz") as archive:
         for name in ("test_batch", *(f"data_batch_{i}" for i in range(1, 6))):
             batch = b"\x80\x02}(U\x06labels](" + b"K\x01" * 20 + b"eU\x04dataT"

@@ -120,6 +120,10 @@ IMAGES = {
     "no_pixels.npy": (lambda p: np.save(p, np.zeros((2, 0, 0, 3), np.uint8)), "images of 0×0 pixels"),
     "profile": (lambda p: pngs(p, a=damaged_profile()), "save it as an RGB or grey PNG"),
     "pixels": (lambda p: pngs(p, a=png(0, 0)), "save it as an RGB or grey PNG"),
+    "jpeg": (lambda p: pngs(p, a=b"\xff\xd8\xff\xe0 JFIF"), "is no PNG, whatever its name says"),
+    "nowhere": (lambda p: (pngs(p, a=png(8, 8)), os.symlink("/absent", f"{p}/b.png")), "a link to nothing"),
+    "piped": (lambda p: (pngs(p, a=png(8, 8)), os.mkfifo(f"{p}/dataset.json")), "a pipe"),
+    "many": (lambda p: (os.mkdir(p), *(Path(p, f"{i}").touch() for i in range(10_001))), "10,000 other files"),
     "labels.npz": (
         lambda p: np.savez(p, images=np.zeros((2, 8, 8, 3), np.uint8), labels=np.array([1, 2**64 - 1], np.uint64)),
         "give one integer from 0 to 1000000",
@@ -137,7 +141,8 @@ def test_images(good, line_of, name):
 
 def test_one_image_named_like_a_batch_is_no_cifar10(good, line_of):
     pngs("one", gen_batch_0=(Path("pngs/00.png")).read_bytes())
-    assert "one image; a covariance takes at least 2" in line_of(["fid", "one", "statistics.npz"])
+    assert "one: one image; a covariance takes at least 2" in line_of(["fid", "one", "statistics.npz"])
+    assert "one: one image; a covariance takes at least 2" in line_of(["fid", "images.npz", "one"])
 
 
 STATISTICS = {
@@ -170,7 +175,7 @@ def test_statistics_by_address(good, line_of, monkeypatch, capsys):
 def model_with(path, tensor=None, metadata=None, **architecture):
     """B.safetensors with one tensor converted, or an architecture changed."""
     checkpoint = read_model("B.safetensors")
-    tensors = checkpoint.tensors | (
+    tensors = dict(checkpoint.tensors) | (
         {} if tensor is None else {name: tensor(a) for name, a in checkpoint.tensors.items()}
     )
     said = {"architecture": json.dumps(checkpoint.architecture | architecture)}
@@ -194,6 +199,22 @@ def test_no_weights(good, line_of, dtype):
         ]
     )
     assert "typed.safetensors" in line and not Path("C.safetensors").exists()
+
+
+@pytest.mark.parametrize(
+    "change, words",
+    [
+        (lambda name, array: array.astype(np.float64) + 1e300, "is not finite"),  # but for a network in float32
+        (lambda name, array: array * np.nan if "resample_filter" in name else array, "no numbers"),
+    ],
+)
+def test_values_of_no_network(good, line_of, change, words):
+    checkpoint = read_model("B.safetensors")
+    changed = {name: change(name, array) for name, array in checkpoint.tensors.items()}
+    save_file(changed, "values.safetensors", {"architecture": json.dumps(checkpoint.architecture)})
+    for command in (["inspect", "values.safetensors"], ["export", "values.safetensors", "-o", "values.pt"]):
+        assert words in line_of(command)
+    assert not Path("values.pt").exists()
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float8_e4m3fn, torch.float8_e5m2])
@@ -252,6 +273,16 @@ def test_metadata_named_like_an_argument(good, line_of):
     assert read_model("out.safetensors").metadata["path"] == "x"
 
 
+@pytest.mark.parametrize(
+    "text", ["[]", "[[1, 2]]", '"abc"', '{"steps": NaN}', '{"steps": 2, "x": 1}', "{", "[" * 10**5]
+)
+def test_a_sampler_in_the_metadata_that_is_none(good, line_of, text):
+    """The line speaks of the file, not of the option that was not given."""
+    model_with("sampled.safetensors", metadata={"sampler": text})
+    line = line_of(["sample", "sampled.safetensors", "-o", "none", "--seeds", "1"])
+    assert line.startswith("adaptive-neon: sampled.safetensors: sampler in its metadata: ")
+
+
 # Arguments
 
 
@@ -263,19 +294,48 @@ def test_a_reference_is_refused_before_its_work(good, line_of, output, monkeypat
     assert sorted(os.listdir()) == before
 
 
-@pytest.mark.parametrize("output", ["A.pkl", "folder.zip", "x.npy", "x.tar.gz", "pngs", "A.pkl/new"])
+@pytest.mark.parametrize(
+    "output", ["A.pkl", "folder.zip", "new.zip/", "x.npy", "x.tar.gz", "pngs", "A.pkl/new", ".", "/"]
+)
 def test_samples_are_refused_before_their_work(good, line_of, output, monkeypatch):
-    monkeypatch.setattr("adaptive_neon.families.sampling.sample_models", None)
+    monkeypatch.setattr("adaptive_neon.families.edm.family.draw", None)  # what would be the work
     Path("folder.zip").mkdir(exist_ok=True)
     before = sorted(os.listdir())
     assert output.partition("/")[0] in line_of(["sample", "B.safetensors", "-o", output, "--seeds", "1"])
     assert sorted(os.listdir()) == before
 
 
-def test_samples_into_a_read_only_folder(good, line_of, monkeypatch):
-    monkeypatch.setattr(os, "access", lambda path, mode: not mode & os.W_OK)  # root may write everywhere
-    monkeypatch.setattr("adaptive_neon.families.sampling.sample_models", None)
-    assert "cannot be written" in line_of(["sample", "B.safetensors", "-o", "locked/new", "--seeds", "1"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["sample", "B.safetensors", "--seeds", "1", "-o", "/proc/new"],
+        [*MERGE, "--weights", "1", "-o", "/proc/new.safetensors"],
+        ["reference", "images.npz", "-o", "/proc/new/new.npz"],
+    ],
+)
+def test_a_folder_that_nobody_can_write(good, line_of, command, monkeypatch):
+    """Root included, who has all rights there."""
+    monkeypatch.setattr("adaptive_neon.families.edm.family.draw", None)  # what would be the work
+    assert "the folder /proc cannot be written" in line_of(command)
+
+
+@pytest.mark.parametrize(
+    "command, output",
+    [
+        (["merge", "--base", "B.safetensors", "--tuned", "A.pkl", "--weights", "1"], "B.safetensors"),
+        (["merge", "--base", "A.pkl", "--tuned", "B.safetensors", "--weights", "1"], "./pngs/../B.safetensors"),
+        (["export", "B.safetensors"], "B.safetensors"),
+        (["reference", "images.npz"], "images.npz"),
+    ],
+)
+def test_an_input_is_not_overwritten(good, line_of, command, output):
+    assert line_of([*command, "-o", output]).endswith("the command reads this file; give another name")
+    assert all(Path(name).read_bytes() == good[name] for name in ("B.safetensors", "images.npz"))
+
+
+def test_a_name_with_a_slash_is_a_folder(good, line_of):
+    assert "a folder; give the name of a file" in line_of([*MERGE, "--weights", "1", "-o", "C.safetensors/"])
+    assert not Path("C.safetensors").exists()
 
 
 def test_a_file_system_that_reports_no_free_space(tmp_path, monkeypatch):
@@ -292,6 +352,12 @@ def test_a_file_system_that_reports_no_free_space(tmp_path, monkeypatch):
         (["--seeds", "0-4294967295"], "more than 1,000,000 images"),
         (["--seeds", "1", "--sampler", "steps=1000000000000"], "steps"),
         (["--seeds", "1", "--sampler", "rho=nan"], "rho"),
+        (["--seeds", "1", "--sampler", "rho=1.0e-9"], "rho: 1e-09 must be at least 0.1"),
+        (["--seeds", "1", "--sampler", "sigma_max=1.0e+300"], "sigma_max: 1e+300 must be at most 1000000000.0"),
+        (["--seeds", "1", "--sampler", "steps=2", "steps=3"], "give each setting once"),
+        (["--seeds", "1", "--sampler", "steps=" + "9" * 5000], "steps"),
+        (["--seeds", "1", "--sampler", "steps=" + "[" * 5000], "steps"),
+        (["--seeds", "1", "--sampler", "steps=010"], "'010' must be a whole number; write 10"),
     ],
 )
 def test_no_sampler_without_end(good, line_of, words, answer):
@@ -333,7 +399,10 @@ def test_a_folder_named_like_a_model(good, line_of):
 @pytest.mark.parametrize(
     "file, content",
     [
-        *(("summary.json", text) for text in ("", "[]", "null", '{"study": "toy"}', "{" * 9999)),
+        *(
+            ("summary.json", text)
+            for text in ("", "[]", "null", '{"study": "toy"}', '{"study": "collapse"}', "{" * 9999)
+        ),
         *(("benchmarks/base.tsv", text) for text in ("", "s\n", "s\nx\n", "\0")),
         *(("logs/base.log", text) for text in ("", "start-up x s\n", "\xff")),
     ],
@@ -360,9 +429,31 @@ def test_show_on_damaged_files(good, line_of, file, content):
             "a: &a [1, 2, 3, 4, 5, 6, 7, 8, 9]\n"
             + "".join(f"{chr(98 + i)}: &{chr(98 + i)} [{','.join(['*' + chr(97 + i)] * 9)}]\n" for i in range(9))
             + "grid: {weights: *j}\n",
-            "its aliases stand for more than",
+            "values, those behind an alias counted",
         ),
-        ("replicas: 1000000\n", "replica_stride"),
+        ("replicas: 1000000\n", "more than 10,000 jobs"),
+        ("replicas: 500\n", "500 × 2 snapshots × 12 cells × 1 shards are more than 10,000 jobs"),
+        ("run: {shards: 1000000000}\nsearch: {images: 1000000, first_seed: 100000000}\n", "more than 10,000 jobs"),
+        ("finetune: {snapshots_kimg: [" + ", ".join(map(str, range(1, 20001))) + "]}\n", "more than 10,000 jobs"),
+        ("finetune: {snapshots_kimg: [1000000000000]}\n", "at most 10000000"),
+        ("grid: {weights: [" + ", ".join(f"{i / 100}" for i in range(2000)) + "]}\n", "more than 10,000 points"),
+        (
+            "blocks: [" + ", ".join(f"{{name: b{i}, pattern: x}}" for i in range(9999)) + "]\n",
+            "more than 10,000 points",
+        ),
+        ("heldout: {images: 4000000000}\n", "at most 1000000"),
+        ("features: {width: 1000000000}\n", "at most 8192"),
+        ("toy: {seeds: 1000000000}\n", "toy.seeds"),
+        (f"experiment: {'a' * 300}\n", "not be longer than 100 characters"),
+        ("replicas: 010\n", "010 would be a number in base 8 or 60"),
+        ("replicas: 1:30\n", "1:30 would be a number in base 8 or 60"),
+        ("data: {source: /}\n", "'/' is no file's path"),
+        ('data: {source: "a\\0b"}\n', "is no file's path"),
+        ("data: {source: null}\n", "data.source: null must be a text"),
+        ("a: &a {b: *a}\n", "values, those behind an alias counted"),
+        ("grid: " + "[" * 3000 + "]" * 3000 + "\n", "overlay.yaml"),
+        ("experiment: !!python/object/apply:os.system [true]\n", "could not determine a constructor"),
+        (f"replicas: {'9' * 5000}\n", "overlay.yaml"),
         ("sampler: {steps: 1000000000000}\n", "steps"),
         ("base: {architecture: {label_dim: 1000000}}\n", "label_dim"),
         ("base: {architecture: {channel_mult: [" + "1, " * 999 + "1]}}\n", "channel_mult"),

@@ -16,8 +16,12 @@ from adaptive_neon.evaluation.measurement import read_reference
 from adaptive_neon.evaluation.references import holds_statistics, read_statistics
 from adaptive_neon.families.checkpoints import read_model
 from adaptive_neon.families.loading import load
+from adaptive_neon.families.torch_files import plain_state_dict, read_torch_file
 from adaptive_neon.jobs.files import read_json
+from adaptive_neon.jobs.foreign import reading
+from adaptive_neon.jobs.rolling import RollingCheckpoint
 from adaptive_neon.jobs.times import stage_times
+from adaptive_neon.studies.layers import read_yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as of_numpy
@@ -65,6 +69,16 @@ def damage(draw):
     return change
 
 
+def read_saved(path):
+    with reading(path, "what torch.save wrote"):
+        assert plain_state_dict(read_torch_file(path), path.stat().st_size) is not None
+
+
+def read_rolling(path):
+    """A damaged state is passed over, whatever it holds."""
+    RollingCheckpoint("rolling.npz", "fits", 0).load()
+
+
 def read_set(path):
     assert read_dataset(path)[0].dtype == np.uint8
 
@@ -75,6 +89,9 @@ def use_classifier(path):
 
 # File → what reads it, and the path that this is given if it is another.
 READERS = {
+    "config.yaml": read_yaml,
+    "model.pth": read_saved,
+    ".rolling.partial.pt": read_rolling,
     "images.npz": read_set,
     "images.zip": read_set,
     "images.npy": read_set,
@@ -132,7 +149,7 @@ def test_architectures(good):
     @given(whole)
     @settings(max_examples=150, **MANY)
     def check(architecture):
-        save_file(checkpoint.tensors, "odd.safetensors", {"architecture": json.dumps(architecture)})
+        save_file(dict(checkpoint.tensors), "odd.safetensors", {"architecture": json.dumps(architecture)})
         answered(lambda: load(read_model("odd.safetensors")))
 
     check()

@@ -75,8 +75,10 @@ def flip(path):
         lambda path: path.write_bytes(b"not a state\n" * 100),
         lambda path: path.write_bytes(pickle.dumps(Attack(), protocol=2)),
         lambda path: torch.save({"fingerprint": "fits", "state": Attack()}, path),
+        lambda path: torch.save([1, 2], path),
+        lambda path: torch.save({"fingerprint": "fits"}, path),
     ],
-    ids=["truncated", "damaged", "flipped", "empty", "text", "pickle", "code"],
+    ids=["truncated", "damaged", "flipped", "empty", "text", "pickle", "code", "list", "no state"],
 )
 def test_a_damaged_state_is_passed_over(output, capsys, spoil):
     path = saved(output)

@@ -49,3 +49,14 @@ def test_a_pattern_that_would_try_for_ever_is_refused(refuses, monkeypatch):
     groups = "(.*?)" * 8 + "".join(rf"\{i}" for i in range(1, 9))
     with refuses("blocks.all", "takes too long on model.dec.4x4_block0.affine.bias"):
         assign_blocks(["model.dec.4x4_block0.affine.bias"], {"all": f"^{groups}$"})
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [".{2147483647}|.", "(?:.{1000}){1000}|.", "(?<=.{99999}).", ".{" + "9" * 5000 + "}", "(?R)", "(?1)(a)"],
+)
+def test_a_pattern_that_takes_memory_without_end_is_no_pattern(refuses, pattern):
+    """The engine unrolls counts, gigabytes of them, and recursion has no end."""
+    with refuses("blocks.all", "is no regular expression"):
+        assign_blocks(["enc.0"], {"all": pattern})
+    assert assign_blocks(["enc.0"], {"all": r"^enc\.\d{1,3}$"}) == {"enc.0": "all"}

@@ -171,6 +171,11 @@ def test_faults_of_one_key(config, schema, refuses, key, value, words):
         ({"heldout.first_seed": 2**32 - 1}, "heldout", "4294967295"),
         ({"replicas": 2, "replica_stride": 2**32}, "replica_stride", "4294967295"),
         ({"experiment": "toy"}, "experiment", "choose another name"),
+        ({"experiment": "collapse"}, "experiment", "choose another name"),
+        ({"collapse.study.shown": [0.3]}, "collapse.study.shown", "0.3 is not in collapse.study.shares"),
+        ({"collapse.mixture.means": [0, 1]}, "collapse.mixture.weights", "3 weights, 2 means and 3 deviations"),
+        ({"collapse.mixture.weights": [0.2, 0.3, 0.4]}, "collapse.mixture.weights", "they add up to 0.9"),
+        ({"collapse.prevention.samples": [100, 10]}, "collapse.prevention.samples", "not rising"),
         ({"toy.diffusion.sweep.first": 2}, "toy.diffusion.sweep.first", "2 is not below last, 2"),
         ({"toy.layerwise.scale": 1.2}, "toy.layerwise.scale", "1.2 is not in toy.diffusion.self_training.scales"),
         ({"toy.layerwise.epochs": 100}, "toy.layerwise.epochs", "100 is not in"),
@@ -265,6 +270,13 @@ def test_the_gaussian_studies_have_the_numbers_of_the_papers(config):
     assert toy["seeds"] >= 10
 
 
+def test_the_study_of_loops_is_the_one_it_began_with(config):
+    study = config["collapse"]["study"]
+    assert (study["mean"], study["variance"], study["samples"], study["generations"]) == (5, 2, 1000, 5000)
+    assert {0.1, 0.9, 1.0} <= set(study["shares"])
+    assert config["collapse"]["seeds"] >= 1000
+
+
 # Reading in layers
 
 
@@ -308,8 +320,8 @@ BOMB = "\n".join(["a0: &a0 [1, 1]", *(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] *
     [
         ("replicas: 1\nreplicas: 2\n", ["overlay.yaml", "the key replicas stands twice", "line 2"]),
         ("grid: {weights: [1.0], weights: [2.0]}\n", ["overlay.yaml", "the key weights stands twice"]),
-        (BOMB, ["overlay.yaml", "its aliases stand for more than 100000 values"]),
-        ("a: &a [*a]\n", ["overlay.yaml", "its aliases stand for more than 100000 values"]),
+        (BOMB, ["overlay.yaml", "100,000 values, those behind an alias counted"]),
+        ("a: &a [*a]\n", ["overlay.yaml", "100,000 values, those behind an alias counted"]),
         ("[" * 5000, ["overlay.yaml", "not a configuration in YAML"]),
         ("a: [1\n", ["overlay.yaml", "not a configuration in YAML"]),
         ("\0", ["overlay.yaml", "not a configuration in YAML"]),

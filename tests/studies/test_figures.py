@@ -3,6 +3,8 @@ import pytest
 from adaptive_neon.merging.grid import grid, point_name
 from adaptive_neon.studies.comparison import with_intervals
 from adaptive_neon.studies.figures import (
+    STYLE,
+    WIDTH,
     plot_classes,
     plot_diagonal,
     plot_drift,
@@ -133,7 +135,7 @@ def test_a_diverged_point_is_left_blank(fids):
     assert [np.argwhere(np.ma.getmaskarray(table)).tolist() for table in tables] == [[], [[0, 2]], []]
 
 
-def test_what_cannot_be_told_from_the_best_is_outlined(fids):
+def test_what_is_indistinguishable_from_the_best_is_outlined(fids):
     assert not plot_grid(fids).legends
     figure = plot_grid(fids, ["enc~1.5_mid~0.5_dec~1.0", "enc~1.0_mid~1.5_dec~0.5"])
     panels = [axes for axes in figure.axes if axes.get_title()]
@@ -248,7 +250,18 @@ def test_a_diverged_model_has_no_neighbours(rows):
     assert "diverged" in texts(plot_neighbours(rows["diverged"], nothing, np.empty((0, 3)), {}))
 
 
-# Files
+# All figures
+
+
+def test_all_figures_have_one_width_and_one_size_of_type(curves, fids, rows, summary):
+    """Scaled to one width in a report, they look alike."""
+    figures = [plot_diagonal(curves), plot_grid(fids), plot_sheet(rows), plot_snapshots(summary)]
+    figures.append(plot_classes({"base": summary["base"]}))
+    assert {figure.get_figwidth() for figure in figures} == {WIDTH}
+    for figure in figures:
+        figure.draw_without_rendering()
+        sizes = {text.get_fontsize() for text in figure.findobj(Text) if text.get_text().strip()}
+        assert sizes == {STYLE["font.size"]}
 
 
 @pytest.mark.parametrize("suffix", ["svg", "png"])

@@ -23,7 +23,7 @@ HOPELESS = metrics(4.0, (4.3, 3.7))
         ({"global": DIVERGED}, None),
     ],
 )
-def test_which_model_is_handed_over(changes, expected):
+def test_which_model_is_delivered(changes, expected):
     assert choose(study(entry(**changes))) == expected
 
 

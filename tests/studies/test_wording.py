@@ -8,6 +8,8 @@ from adaptive_neon.studies.wording import (
     markdown_table,
     metrics_rows,
     replicas_rows,
+    snapshot_shown,
+    table,
     table_rows,
     terminal_lines,
     weights_text,
@@ -105,6 +107,14 @@ def test_the_snapshot_to_speak_of_is_the_best_by_its_single_weight():
     assert headline(study(worse, entry(25)))["kimg"] == 25
     assert headline(study(entry(12, **{"global": DIVERGED}), entry(25)))["kimg"] == 25
     assert headline(study(entry(12, **{"global": DIVERGED}))) is None
+
+
+def test_a_study_that_diverged_everywhere_has_its_table():
+    """Of the last snapshot."""
+    diverged = study(*(entry(kimg, **{"global": DIVERGED, "blockwise": DIVERGED}) for kimg in (12, 25)))
+    assert snapshot_shown(diverged)["kimg"] == 25
+    _, rows = table("metrics", diverged)
+    assert rows[2] == ["best single weight"] + ["diverged"] * 7
 
 
 def test_terminal_lines():

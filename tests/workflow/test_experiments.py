@@ -14,11 +14,24 @@ EXPERIMENTS = {  # some jobs of each
     "cifar10-cond": PUBLISHED | {("finetune", "0", "2552"), ("generate", "0", "grid", "550", "0.75_1.0_1.25")},
     "cifar10-uncond": PUBLISHED | {("finetune", "0", "2552"), ("generate", "0", "grid", "550", "2.0")},
     "ffhq64": PUBLISHED | {("finetune", "0", "3000"), ("generate", "0", "grid", "250", "3.0")},
+    "imagenet256-var-d16": PUBLISHED
+    | {("import_codec",), ("finetune", "0", "7250"), ("generate", "0", "grid", "250", "2.0@guidance~3.8")},
+    "imagenet512-var-d36": PUBLISHED
+    | {("import_codec",), ("finetune", "0", "3000"), ("generate", "0", "grid", "200", "0.2@guidance~3.2")},
     "cifar10-small": {("base",), ("import_extractor",), ("finetune", "0", "100")},
+    "cifar10-flow-small": {("base",), ("import_extractor",), ("finetune", "0", "100")},
+    "cifar10-imm-small": {("base",), ("import_extractor",), ("finetune", "0", "100")},
+    "digits-imm": {("base",), ("extractor",), ("finetune", "0", "25")},
+    "imagenet256-imm": PUBLISHED | {("import_codec",), ("finetune", "0", "6042")},
     "digits-flow": {("base",), ("extractor",), ("finetune", "0", "25")},
+    "digits-var": {("base",), ("codec",), ("finetune", "0", "12")},
+    "imagenet256-xar-b": PUBLISHED | {("import_codec",), ("finetune", "0", "7250")},
+    "imagenet256-xar-l": PUBLISHED | {("import_codec",), ("finetune", "0", "7250")},
+    "digits-xar": {("base",), ("extractor",), ("finetune", "0", "25")},
     "digits-null": {("base",), ("extractor",), ("randomise", "4", "12")},
     "digits-one-block": {("base",), ("extractor",), ("finetune", "0", "25")},
     "digits-replicas": {("base",), ("extractor",), ("finetune", "4", "12")},
+    "families": {("base",), ("extractor",), ("finetune", "2", "25")},
 }
 # Every client is sent to a port where nobody listens.
 OFFLINE = {

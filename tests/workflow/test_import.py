@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from adaptive_neon.families.checkpoints import read_checkpoint
+from adaptive_neon.families.checkpoints import read_checkpoint, write_checkpoint
 from adaptive_neon.families.loading import arrays
 from persistent import write_network_pickle
 
@@ -39,6 +39,11 @@ def test_a_pickle_is_imported_once_and_fine_tuned(tmp_path, network, make_networ
     ("base", "line"),
     [
         ({"checkpoint": "B.pkl"}, "B.pkl: no such file; give the path of the file"),
+        (
+            {"checkpoint": "nan.safetensors"},
+            "nan.safetensors: model.map_layer0.bias is not finite; the training that made it diverged, "
+            "or the merge was too far",
+        ),
         ({"sha256": "f" * 64}, f"A.pkl: sha256 is not {'f' * 64}; give the path of the file"),
         (
             {"architecture": {"num_blocks": 3}},
@@ -46,7 +51,10 @@ def test_a_pickle_is_imported_once_and_fine_tuned(tmp_path, network, make_networ
         ),
     ],
 )
-def test_a_wrong_checkpoint_is_one_line(tmp_path, network, base, line):
+def test_a_wrong_checkpoint_is_one_line(tmp_path, network, tiny, base, line):
+    tensors = arrays(network)
+    tensors["model.map_layer0.bias"] = tensors["model.map_layer0.bias"] * np.nan
+    write_checkpoint(tmp_path / "nan.safetensors", tensors, tiny)
     process = runner.run(tmp_path, {"base": IMPORTED | base}, "--quiet", "all")
     assert process.returncode == 1
     assert [text for text in process.stdout.splitlines() if text.startswith("adaptive-neon:")] == [

@@ -2,12 +2,15 @@
 
 import json
 
+from adaptive_neon.data.images import read_images
+
 from . import runner
 
 SEARCH = {
     "blocks": [{"name": "all", "pattern": "."}],
     "finetune": {"snapshots_kimg": [1]},
     "grid": {"weights": [0.5], "diagonal": [], "sampler": {"steps": [2, 3]}},
+    "classes": "balanced",
 }
 
 
@@ -19,6 +22,8 @@ def test_weights_and_sampler_settings_are_searched_together(copy_of_finished):
     assert drawn == {(kimg, f"{cell}@steps~{n}") for kimg, cell in (("0", "0.0"), ("1", "0.5")) for n in (2, 3)}
 
     results = folder / "results/tiny"
+    _, classes = read_images(results / "replica-0/grid/1/0.5@steps~2/images.npz", "all~0.5@steps~2")
+    assert classes.tolist() == [seed % 10 for seed in range(40)]
     found = json.loads((results / "replica-0/selection/1.json").read_text())
     for role, point in (("base", "all~0.0"), ("global", "all~0.5")):
         fids = {n: found["search"][f"{point}@steps~{n}"]["fid"] for n in (2, 3)}

@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(model: str, output: str) -> None:
     from adaptive_neon.jobs.files import check_output
 
-    check_output(output, ".pt", ".safetensors")
+    check_output(output, ".pt", ".safetensors", reads=[model])
     from adaptive_neon.families import settings_of
     from adaptive_neon.families.checkpoints import read_model, write_checkpoint
     from adaptive_neon.families.loading import arrays, load, write_state_dict

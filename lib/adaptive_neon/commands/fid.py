@@ -41,20 +41,21 @@ def run(images: str, reference: str, number: int | None, features: str, **where:
     if reference not in NAMES:
         reference = str(fetch([Source(reference)]))
     real = None if reference not in NAMES and holds_statistics(reference) else read_source(reference)[0]
+    if real is None:
+        mean, covariance = read_statistics(reference)
+        if len(mean) != DIMENSION:
+            raise InputError(f"{reference}: statistics of {len(mean)} features, not of Inception's {DIMENSION}")
     generated = read_source(images)[0][:number]
-    if len(generated) < 2:
-        raise InputError(f"{images}: one image; a covariance takes at least 2")
+    for source, found in ((images, generated), (reference, real)):
+        if found is not None and len(found) < 2:
+            raise InputError(f"{source}: one image; a covariance takes at least 2")
     extract = extractor(features, **where)
 
     def moments(images, what: str) -> Moments:
         with tqdm(total=len(images), unit=" images", desc=what) as bar:
             return Moments(extract_features(extract, images, bar.update))
 
-    if real is None:
-        mean, covariance = read_statistics(reference)
-        if len(mean) != DIMENSION:
-            raise InputError(f"{reference}: statistics of {len(mean)} features, not of Inception's {DIMENSION}")
-    else:
+    if real is not None:
         of_real = moments(real, "reference")
         mean, covariance = of_real.mean, of_real.covariance
     distance = frechet_distance(reference_statistics(mean, covariance), moments(generated, "images"))

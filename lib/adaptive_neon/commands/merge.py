@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--weights",
         required=True,
         metavar="W",
-        help="one w for all blocks, or one a block: enc=1.25,mid=1.0,dec=0.75",
+        help="one w for all blocks, or one per block: enc=1.25,mid=1.0,dec=0.75",
     )
     add_blocks(parser)
     add_preset(parser)
@@ -80,7 +80,7 @@ def _merge_of_a_family(base: str, tuned: str, weights: str, blocks: list[str] | 
     from adaptive_neon.merging.extrapolation import merge
     from adaptive_neon.merging.grid import point_name
 
-    check_output(output, ".safetensors")
+    check_output(output, ".safetensors", reads=(base, tuned))
     theta_r = read_model(base)
     patterns = block_patterns(blocks, theta_r.architecture)
     point = parse_weights(weights, list(patterns))

@@ -157,13 +157,15 @@ def parse_sampler(texts: Sequence[str], checkpoint: "Checkpoint") -> dict:
     family = settings_of(checkpoint.architecture)
     settings = family.SAMPLER
     if "sampler" in checkpoint.metadata:
+        where = f"{checkpoint.metadata['source']}: sampler in its metadata"
         try:
-            settings = dict(json.loads(checkpoint.metadata["sampler"]))
+            settings = json.loads(checkpoint.metadata["sampler"])
         except Exception:  # text of anyone
-            raise InputError(
-                f"{checkpoint.metadata['source']}: the sampler in its metadata is no JSON of settings; remove it"
-            ) from None
+            raise InputError(f"{where}: no JSON; remove it") from None
+        check_sampler(settings, checkpoint.architecture, where)
     given = dict(text.partition("=")[::2] for text in texts)
+    if len(given) < len(texts):
+        raise InputError(f"--sampler: {' '.join(texts)}; give each setting once, as KEY=VALUE")
     settings = dict(settings) | read_scalars(given)
     check_sampler(settings, checkpoint.architecture)
     return settings

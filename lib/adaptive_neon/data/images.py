@@ -28,7 +28,7 @@ def digits() -> tuple[np.ndarray, np.ndarray]:
 def write_images(
     path: str | Path, images: Mapping[str, np.ndarray], labels: np.ndarray | None, shards: int = 1
 ) -> None:
-    """Write image sets that share their classes, if they have any, as one .npz, an array a set, not compressed.
+    """Write image sets that share their classes, if they have any, as one .npz, one array per set, not compressed.
 
     Args:
         shards: how many files of images these were joined from.

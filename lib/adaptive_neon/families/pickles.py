@@ -14,6 +14,7 @@ import mmap
 import pickletools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -213,12 +214,12 @@ def new_dict() -> dict:
     return {}
 
 
-def _new_module_dict() -> Module:
-    return Module("ModuleDict")
-
-
 def _numpy_value(*_: object) -> Module:
     return Module("a NumPy value")  # constants of the layers, which the architecture implies
+
+
+def _no_data(*_: object) -> Module:
+    return Module("no data")  # such as the objects of a configuration, which nothing here reads
 
 
 def _persistent_object(meta: dict) -> Module:
@@ -250,9 +251,49 @@ _STANDINS: dict[str, Callable] = {
     "numpy.dtype": _numpy_value,
     "torch._utils._rebuild_parameter": parameter,
     "torch._utils._rebuild_tensor_v2": view,
-    "torch.nn.modules.container.ModuleDict": _new_module_dict,
     "torch_utils.persistence._reconstruct_persistent_obj": _persistent_object,
 }
+# Layers of torch and of timm, whose folders move between its versions; pickled as a class and its state.
+_TIMM = ("timm.layers", "timm.models.layers")
+_STANDINS |= {
+    f"{place}.{layer}": partial(Module, layer.rpartition(".")[2])
+    for place, layers in {
+        "torch.nn.modules": (
+            "activation.GELU",
+            "activation.SiLU",
+            "container.ModuleDict",
+            "container.ModuleList",
+            "container.Sequential",
+            "conv.Conv2d",
+            "dropout.Dropout",
+            "linear.Identity",
+            "linear.Linear",
+            "normalization.LayerNorm",
+            "sparse.Embedding",
+        ),
+        "timm.models": ("vision_transformer.Attention",),
+        **dict.fromkeys(_TIMM, ("attention.Attention", "mlp.Mlp", "patch_embed.PatchEmbed")),
+    }.items()
+    for layer in layers
+}
+# What such modules hold beside tensors: the layout of images, types, and OmegaConf's lists of their arguments.
+_STANDINS |= dict.fromkeys(
+    (
+        *(f"{place}.format.Format" for place in _TIMM),
+        *(f"torch.{dtype}" for dtype in ("float32", "float16", "bfloat16")),
+        "builtins.dict",
+        "builtins.int",
+        "builtins.list",
+        "collections.defaultdict",
+        "omegaconf.base.ContainerMetadata",
+        "omegaconf.base.Metadata",
+        "omegaconf.dictconfig.DictConfig",
+        "omegaconf.listconfig.ListConfig",
+        "omegaconf.nodes.AnyNode",
+        "typing.Any",
+    ),
+    _no_data,
+)
 _STORAGE_TYPES = {"torch.FloatStorage": np.dtype("<f4"), "torch.HalfStorage": np.dtype("<f2")}
 
 

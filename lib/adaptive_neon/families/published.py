@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from zipfile import is_zipfile
 
 import numpy as np
 from safetensors.numpy import load_file
@@ -13,7 +14,13 @@ from adaptive_neon.families.pickles import RefusedError, read_pickle
 from adaptive_neon.families.torch_files import read_torch_file
 from adaptive_neon.jobs.foreign import reading
 
-READERS = {".pkl": read_pickle, ".pth": read_torch_file, ".pt": read_torch_file, ".ckpt": read_torch_file}
+
+def _read_either(path: Path) -> object:
+    """A file of `torch.save`, or a pickle: Luma's `cifar10.pt` is one that its code reads as a pickle."""
+    return read_torch_file(path) if is_zipfile(path) else read_pickle(path)
+
+
+READERS = {".pkl": read_pickle, ".pth": read_torch_file, ".pt": _read_either, ".ckpt": read_torch_file}
 CODEC_READERS = READERS | {".bin": read_torch_file}
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from adaptive_neon.errors import InputError
 from adaptive_neon.families.pixels import one_hot, to_uint8
 from adaptive_neon.jobs.rolling import RollingCheckpoint
 
@@ -34,6 +35,11 @@ def seeded_noise(
     return noise, drawn if classes is None else torch.as_tensor(classes, dtype=torch.int64)
 
 
+def balanced_classes(seeds: Sequence[int], label_dim: int) -> list[int] | None:
+    """Of each seed a class such that consecutive seeds have all classes equally often; None without classes."""
+    return [seed % label_dim for seed in seeds] if label_dim else None
+
+
 @torch.inference_mode()
 def draw_from_noise(
     network: nn.Module,
@@ -41,18 +47,48 @@ def draw_from_noise(
     solve: Callable[[Callable[..., Tensor], Tensor], Tensor],
     classes: Sequence[int] | None,
     dtype: torch.dtype,
+    guidance: float = 1,
+    shape: Sequence[int] | None = None,
 ) -> tuple[Tensor, Tensor]:
     """The images of one batch of seeds, for families that turn noise into an image (see `protocol.Family.draw`).
 
     Args:
         network: takes `class_labels`, one-hot, and `dtype` as keyword arguments.
         solve: (network with these arguments given, noise [N, C, H, W]) → images in [−1, 1].
+        guidance: scale of the classifier-free guidance, 1 for none (see `guided`).
+        shape: of the noise of an image; None for the image's own.
     """
     device = next(network.parameters()).device
-    shape = (network.img_channels, network.img_resolution, network.img_resolution)
+    shape = shape or (network.img_channels, network.img_resolution, network.img_resolution)
     noise, labels = seeded_noise(seeds, shape, network.label_dim, classes)
     hot = one_hot(labels, network.label_dim, device)
-    return to_uint8(solve(partial(network, class_labels=hot, dtype=dtype), noise.to(device))).cpu(), labels
+    if hot is None and guidance != 1:
+        raise InputError(f"sampler.guidance: {guidance}, but the model has no classes; remove it")
+    if guidance == 1:
+        evaluate = partial(network, class_labels=hot, dtype=dtype)
+    else:
+        evaluate = guided(partial(network, dtype=dtype), hot, guidance)
+    return to_uint8(solve(evaluate, noise.to(device))).cpu(), labels
+
+
+def guided(network: Callable[..., Tensor], labels: Tensor, scale: float) -> Callable[..., Tensor]:
+    """Classifier-free guidance (Ho and Salimans 2022, arXiv 2207.12598): f(x, ∅) + scale·(f(x, c) − f(x, ∅)).
+
+    Args:
+        network: f(x, …, class_labels=…) for x [N, C, H, W]; no class is a row of zeros.
+        labels: one-hot [N, label_dim].
+        scale: 1 gives f(x, c), 0 gives f(x, ∅); either takes two evaluations, in one batch.
+
+    Returns:
+        The guided f(x, …), all of whose other arguments are the same for all images.
+    """
+    both = torch.cat([torch.zeros_like(labels), labels])
+
+    def evaluate(x: Tensor, *args: Tensor, **kwargs: Tensor) -> Tensor:
+        null, conditional = network(torch.cat([x, x]), *args, class_labels=both, **kwargs).chunk(2)
+        return null + scale * (conditional - null)
+
+    return evaluate
 
 
 def sample_models(

@@ -4,8 +4,9 @@ import hashlib
 import json
 import os
 import shutil
+import tempfile
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -87,21 +88,24 @@ def _disk_of(path: Path) -> Iterator[None]:
         raise
 
 
-def check_output(path: str | Path, *suffixes: str) -> None:
+def check_output(path: str, *suffixes: str, reads: Iterable[str] = ()) -> None:
     """Check before any work that a file can be written there.
 
     Args:
         suffixes: that it may have.
+        reads: the files that the work begins with.
 
     Raises:
-        InputError: the name has another suffix, is that of a folder, or its folder cannot be made or written.
+        InputError: the name has another suffix, is that of a folder or of a file that is read, or nothing can be
+            made there.
     """
-    path = Path(path)
-    if path.suffix not in suffixes:
-        raise InputError(f"{path}: give a name that ends in {' or '.join(suffixes)}")
+    if Path(path).suffix not in suffixes:
+        raise InputError(f"{path or repr('')}: give a name that ends in {' or '.join(suffixes)}")
     check_writable(path)
-    if path.is_dir():
+    if os.path.isdir(path) or path.endswith(os.sep):
         raise InputError(f"{path}: a folder; give the name of a file")
+    if any(os.path.exists(source) and os.path.samefile(path, source) for source in reads if os.path.exists(path)):
+        raise InputError(f"{path}: the command reads this file; give another name")
 
 
 def check_new_folder(path: str | Path) -> None:
@@ -125,11 +129,17 @@ def check_writable(path: str | Path) -> None:
         pass
     except (OSError, ValueError) as error:
         raise InputError(f"{str(path)!r}: cannot be written ({error}); give another name") from error
-    folder = next(folder for folder in path.absolute().parents if os.path.lexists(folder))
+    above = path.absolute().parents or [path]  # there is nothing above the root
+    folder = next(folder for folder in above if os.path.lexists(folder))
     if not folder.is_dir():
         raise InputError(f"{path}: {folder} is no folder; give another name")
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise InputError(f"{path}: the folder {folder} cannot be written; give another one")
+    try:
+        with tempfile.TemporaryFile(dir=folder):  # rights alone don't tell, nor those of root
+            pass
+    except OSError as error:
+        raise InputError(
+            f"{path}: the folder {folder} cannot be written ({error.strerror}); give another"
+        ) from error
 
 
 def write_arrays(path: str | Path, arrays: Mapping[str, "np.ndarray"]) -> None:

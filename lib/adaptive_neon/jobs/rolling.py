@@ -36,16 +36,17 @@ class RollingCheckpoint:
         try:
             check_zip(self.path)
             saved = torch.load(self.path, weights_only=True)
+            fingerprint, state = saved["fingerprint"], saved["state"]
         except FileNotFoundError:
             return None
         except Exception as error:  # a damaged state is as good as none
             print(f"{self.path}: not used ({type(error).__name__}); the stage starts anew")
             return None
-        if saved["fingerprint"] != self.fingerprint:
+        if fingerprint != self.fingerprint:
             print(f"{self.path}: not used, made with other parameters, inputs or code; the stage starts anew")
             return None
         print(f"continues from the state in {self.path}")
-        return saved["state"]
+        return state
 
     def save_if_due(self, state: Callable[[], Any]) -> None:
         """Save `state()` if the last save is long enough ago."""

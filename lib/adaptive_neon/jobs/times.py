@@ -40,6 +40,16 @@ def stage_times(results: str | Path) -> dict[str, StageTime]:
     return dict(sorted(stages.items(), key=lambda item: -item[1].seconds))
 
 
+def core_hours(results: str | Path) -> float:
+    """What all jobs of a run took of the processors, h: CPU time as the benchmark files tell it."""
+    seconds = 0.0
+    for benchmark in (Path(results) / "benchmarks").rglob("*.tsv"):
+        with reading(benchmark, "a benchmark file of Snakemake", "remove it"), open(benchmark, newline="") as file:
+            row = next(csv.DictReader(file, delimiter="\t"))
+            seconds += float(row["s"] if row["cpu_time"] in ("NA", "-") else row["cpu_time"])  # of a short job
+    return seconds / 3600
+
+
 def job_seconds(results: Path, benchmark: Path) -> float:
     """Wall time of the job of a benchmark file, s; without the time that it waited for a GPU (`gpus.take_gpu`)."""
     with reading(benchmark, "a benchmark file of Snakemake", "remove it"), open(benchmark, newline="") as file:
@@ -60,7 +70,7 @@ def _log(results: Path, benchmark: Path) -> str:
 
 
 def time_lines(stages: dict[str, StageTime]) -> Sequence[str]:
-    """A line a stage and one for all, with the share that is process start-up."""
+    """One line per stage and one for all, with the share that is process start-up."""
     total = StageTime(*(sum(getattr(s, key) for s in stages.values()) for key in ("jobs", "seconds", "start_up")))
     return [
         f"  {name:15} {stage.jobs:4d} jobs {stage.seconds:8.1f} s, start-up {stage.start_up / stage.seconds:4.0%}"

@@ -3,7 +3,10 @@
 A study names its blocks and gives each a regular expression; every parameter must match exactly one.
 """
 
+import math
+import re
 import time
+import warnings
 from collections import Counter
 from collections.abc import Collection, Mapping
 
@@ -12,6 +15,8 @@ import regex
 from adaptive_neon.errors import InputError, shown
 
 PATIENCE = 2.0  # s, for all patterns on all names: some patterns would try for ever
+MOST_REPEATS = 1000  # in a pattern, all counts multiplied: the engine writes them out, whatever memory that takes
+REPEATS = re.compile(r"\{(\d*),?(\d*)\}")
 
 
 def lowest_resolution(names: Collection[str]) -> str:
@@ -37,15 +42,7 @@ def assign_blocks(names: Collection[str], patterns: Mapping[str, str]) -> dict[s
     Raises:
         InputError: a name that matches no block or several, or a block without parameters.
     """
-    compiled = {}
-    for block, pattern in patterns.items():
-        try:
-            lowest = lowest_resolution(names) if "{lowest}" in pattern else ""
-            compiled[block] = regex.compile(pattern.replace("{lowest}", lowest))
-        except (regex.error, RecursionError) as error:
-            raise InputError(
-                f"blocks.{block}: {shown(pattern)} is no regular expression ({error}); correct the pattern"
-            ) from None
+    compiled = {block: _compiled(block, pattern, names) for block, pattern in patterns.items()}
     block_of = {}
     deadline = time.monotonic() + PATIENCE
     for name in names:
@@ -58,9 +55,24 @@ def assign_blocks(names: Collection[str], patterns: Mapping[str, str]) -> dict[s
     for block, pattern in patterns.items():
         if not counts[block]:
             raise InputError(
-                f"blocks.{block}: {pattern!r} matches no parameter of this network; correct the pattern"
+                f"blocks.{block}: {shown(pattern)} matches no parameter of this network; correct the pattern"
             )
     return {name: block for block in patterns for name in block_of if block_of[name] == block}
+
+
+def _compiled(block: str, pattern: str, names: Collection[str]) -> regex.Pattern:
+    lowest = lowest_resolution(names) if "{lowest}" in pattern else ""
+    text = pattern.replace("{lowest}", lowest)
+    try:
+        if math.prod(max(1, *(int(n or 1) for n in counts)) for counts in REPEATS.findall(text)) > MOST_REPEATS:
+            raise ValueError(f"it repeats more than {MOST_REPEATS:,} times")
+        with warnings.catch_warnings(action="ignore"):
+            re.compile(text)  # the syntax that everybody knows, without recursion
+            return regex.compile(text)
+    except (re.error, regex.error, RecursionError, OverflowError, ValueError) as error:
+        raise InputError(
+            f"blocks.{block}: {shown(pattern)} is no regular expression ({error}); correct the pattern"
+        ) from None
 
 
 def _found(pattern: regex.Pattern, name: str, block: str, deadline: float) -> bool:
@@ -68,5 +80,5 @@ def _found(pattern: regex.Pattern, name: str, block: str, deadline: float) -> bo
         return pattern.search(name, timeout=max(deadline - time.monotonic(), 1e-3)) is not None
     except TimeoutError:
         raise InputError(
-            f"blocks.{block}: {pattern.pattern!r} takes too long on {name}; write it without nested repetition"
+            f"blocks.{block}: {shown(pattern.pattern)} takes too long on {name}; write it without nested repeats"
         ) from None

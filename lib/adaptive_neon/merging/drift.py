@@ -57,8 +57,8 @@ def describe(base: Tensors, snapshots: Mapping[int, Tensors], block_of: Mapping[
         snapshots: kimg of self-training, rising → θ_s.
 
     Returns:
-        A dictionary a snapshot: `kimg`; `norm` of the drift; `relative` to the norm of θ_r; and from the second
-        on `cosine`, with the drift at the snapshot before, and `step_cosine`, of that drift with the step since.
+        One dictionary per snapshot: `kimg`; `norm` of the drift; `relative` to the norm of θ_r; from the second on
+        `cosine`, with the drift at the snapshot before, and `step_cosine`, of that drift with the step since.
         Both are 1 if self-training moves along one straight line.
     """
     of_base = block_norms(base, block_of)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 from adaptive_neon.evaluation.measurement import PRDC, jackknife_replicates
-from adaptive_neon.merging.grid import parse_point
+from adaptive_neon.merging.grid import is_single, parse_point
 from adaptive_neon.search.settings import parse_settings
 from adaptive_neon.statistics.jackknife import (
     Interval,
@@ -17,6 +17,9 @@ from adaptive_neon.statistics.jackknife import (
     unpaired_difference,
     verdict,
 )
+
+WITHOUT_INTERVAL = ("kid", "kid_deviation", "inception_score", "inception_score_deviation")
+DIAGONAL = ("fid", "fid_corrected", "fid_interval", "precision", "recall")  # of each single weight
 
 
 def compare(
@@ -42,11 +45,32 @@ def compare(
         entry[role] = {"w": parse_point(name), "search_fid": search[name]["fid"]} | entry[role]
         entry[role]["winners_curse"] = winners_curse(heldout[name], search[name])
     entry["indistinguishable"] = [parse_point(name) | parse_settings(name) for name in indistinguishable]
+    entry["diagonal"] = [
+        {"w": w, **_sampler(name)} | {key: with_intervals(search[name])[key] for key in DIAGONAL}
+        for w, name in diagonal(search).items()
+    ]
     entry["improvement"] = fid_difference(heldout[roles["base"]], heldout[roles["global"]])
     entry["blockwise_improvement"] = fid_difference(heldout[roles["base"]], heldout[roles["blockwise"]])
     entry["changes"] = {name: change(heldout[roles["base"]], heldout[roles["global"]], name) for name in PRDC}
     entry["gain"] = fid_difference(heldout[roles["global"]], heldout[roles["blockwise"]])
     return entry
+
+
+def diagonal(search: Mapping[str, Mapping]) -> dict[float, str]:
+    """Single weight, rising → name of the point that has it in all blocks.
+
+    Of several sampler settings it is the point of the lowest FID.
+
+    Args:
+        search: point name → metrics; diverged points are left out.
+    """
+    best: dict[float, str] = {}
+    for name, metrics in search.items():
+        point = parse_point(name)
+        w = next(iter(point.values()))
+        if metrics["fid"] is not None and is_single(point):
+            best[w] = min(best.get(w, name), name, key=lambda one: search[one]["fid"])
+    return dict(sorted(best.items()))
 
 
 def _sampler(name: str) -> dict:
@@ -71,7 +95,7 @@ def with_intervals(metrics: Mapping) -> dict:
             metrics["recall_by_class"], *metrics["without_block"]["recall_by_class"], strict=True
         )
     ]
-    return entry | {name: metrics[name] for name in ("kid", "kid_deviation") if name in metrics}
+    return entry | {name: metrics[name] for name in WITHOUT_INTERVAL if name in metrics}
 
 
 def winners_curse(heldout: Mapping, search: Mapping) -> dict:

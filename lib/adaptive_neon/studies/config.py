@@ -11,10 +11,17 @@ from jsonschema.validators import extend
 
 from adaptive_neon.errors import InputError, shown
 from adaptive_neon.families import NAMES, name_of, settings_of
+from adaptive_neon.families.batches import LARGEST
 from adaptive_neon.merging.blocks import assign_blocks
 from adaptive_neon.search.settings import combinations
 
 MOST_POINTS = 10_000  # of a grid: more would take hours to plan, and years to run
+FOLDERS = {  # of results
+    "toy": "the 2-D Gaussian studies",
+    "collapse": "the studies of self-consuming loops",
+    "compare": "several studies on one page",
+}
+MOST_JOBS = 10_000  # of a study's search: planning them takes Snakemake a minute
 HIGHEST_SEED = 2**32 - 1  # torch's generator on a CPU takes 32 bits of a seed
 
 # JSON calls 2.0 an integer and lets infinities pass; a number of images is neither.
@@ -101,18 +108,21 @@ def check_config(config: Mapping, schema: Mapping) -> None:
         raise InputError(f"config: {key}: {message}")
 
 
-def check_sampler(sampler: Mapping, architecture: Mapping) -> None:
-    """Check sampler settings given on a command line, as those of a configuration are checked.
+def check_sampler(sampler: Any, architecture: Mapping, where: str = "--sampler") -> None:
+    """Check sampler settings from a command line or the file of a model, as those of a configuration are checked.
+
+    Args:
+        where: they stand, for the message.
 
     Raises:
         InputError: the first fault.
     """
     section = {"type": "object", "additionalProperties": False, **settings_of(architecture).SCHEMA["sampler"]}
     for fault in _Validator(section).iter_errors(sampler):
-        raise InputError(_one_line(fault, "--sampler"))
+        raise InputError(_one_line(fault, where))
     alone = {"sampler": sampler, "base": {"architecture": None, "training": None}}
     for key, message in settings_of(architecture).contradictions(alone):
-        raise InputError(f"--sampler: {key}: {message}")
+        raise InputError(f"{where}: {key}: {message}")
 
 
 def check_network(config: Mapping) -> None:
@@ -163,6 +173,8 @@ def _contradictions(config: Mapping) -> Iterator[tuple[str, str]]:
     for key, path in ((f"{section}.{key}", config[section][key]) for section in files for key in files[section]):
         if path and set(path) & {"{", "}"}:
             yield key, f"{path!r} has braces, which Snakemake takes for wildcards; rename the file"
+        if path and (not path.strip("/") or not path.isprintable()):
+            yield key, f"{path!r} is no file's path; give one"
     if base["training"] and base["architecture"] is None:
         yield "base.architecture", "null, but base.training needs it; give the network's architecture"
     axes = config["grid"].get("sampler", {})
@@ -173,21 +185,30 @@ def _contradictions(config: Mapping) -> Iterator[tuple[str, str]]:
         sampler = config["sampler"] | settings
         for key, message in settings_of(base["architecture"]).contradictions({**config, "sampler": sampler}):
             yield ("grid." if key.rpartition(".")[2] in settings else "") + key, message
-    names = [] if isinstance(config["blocks"], str) else [block["name"] for block in config["blocks"]]
-    weights = len(config["grid"]["weights"])
-    points = count * weights ** len(names)
-    if points > MOST_POINTS:
+    names = [block["name"] for block in config["blocks"]] if isinstance(config["blocks"], list) else []
+    if len(set(names)) < len(names):
+        yield "blocks", f"the names {shown(names)} repeat; give each block its own"
+    snapshots = config["finetune"]["snapshots_kimg"]
+    if sorted(set(snapshots)) != snapshots:
+        yield "finetune.snapshots_kimg", f"{shown(snapshots)} is not rising; sort it and drop what repeats"
+    weights, blocks = len(config["grid"]["weights"]), len(block_patterns(config))
+    if count * weights**blocks > MOST_POINTS:
         settings = f", with {count} combinations of sampler settings," if count > 1 else ""
         yield (
             "grid.weights",
-            f"{weights} weights of each of {len(names)} blocks{settings} are {points} points; "
-            f"use fewer of one or the other, for at most {MOST_POINTS}",
+            f"{weights} weights of each of {blocks} blocks{settings} are more than {MOST_POINTS:,} points; "
+            "use fewer of one or the other",
         )
-    if len(set(names)) < len(names):
-        yield "blocks", f"the names {names} repeat; give each block its own"
-    snapshots = config["finetune"]["snapshots_kimg"]
-    if sorted(set(snapshots)) != snapshots:
-        yield "finetune.snapshots_kimg", f"{snapshots} is not rising; sort it and drop what repeats"
+    cells = sum(math.comb(weights, size) for size in range(1, blocks + 1)) + len(config["grid"]["diagonal"])
+    cells *= count
+    batch = config["run"]["sampling_batch"] or LARGEST
+    shards = min(config["run"]["shards"], math.ceil(config["search"]["images"] / batch))
+    if config["replicas"] * len(snapshots) * cells * shards > MOST_JOBS:
+        yield (
+            "replicas",
+            f"{config['replicas']} × {len(snapshots)} snapshots × {cells} cells × {shards} shards are more than "
+            f"{MOST_JOBS:,} jobs of the search; use fewer of one or the other",
+        )
     for key in ("base.training", "finetune"):
         training = base["training"] if key == "base.training" else config[key]
         if not training:
@@ -238,9 +259,13 @@ def _contradictions(config: Mapping) -> Iterator[tuple[str, str]]:
             "replica_stride",
             f"{config['replica_stride']} is below the highest seed, {highest - 1}: replicas would share seeds",
         )
-    if config["experiment"] == "toy":
-        yield "experiment", "toy is the folder of the 2-D Gaussian studies; choose another name"
+    if config["experiment"] in FOLDERS:
+        yield (
+            "experiment",
+            f"{config['experiment']} is the folder of {FOLDERS[config['experiment']]}; choose another name",
+        )
     yield from _toy_contradictions(config["toy"])
+    yield from _collapse_contradictions(config["collapse"])
 
 
 def _toy_contradictions(toy: Mapping) -> Iterator[tuple[str, str]]:
@@ -261,6 +286,28 @@ def _toy_contradictions(toy: Mapping) -> Iterator[tuple[str, str]]:
         yield "toy.layerwise.bounds", f"{low} is not below {high}"
 
 
+def _collapse_contradictions(collapse: Mapping) -> Iterator[tuple[str, str]]:
+    unknown = sorted(set(collapse["study"]["shown"]) - set(collapse["study"]["shares"]))
+    if unknown:
+        yield (
+            "collapse.study.shown",
+            f"{unknown[0]} is not in collapse.study.shares, {collapse['study']['shares']}",
+        )
+    mixture = collapse["mixture"]
+    sizes = [len(mixture[key]) for key in ("weights", "means", "deviations")]
+    if len(set(sizes)) > 1:
+        yield (
+            "collapse.mixture.weights",
+            f"{sizes[0]} weights, {sizes[1]} means and {sizes[2]} deviations; give as many",
+        )
+    if abs(sum(mixture["weights"]) - 1) > 1e-6:
+        yield "collapse.mixture.weights", f"they add up to {sum(mixture['weights']):g}; make it 1"
+    for key in ("samples", "generations"):
+        values = collapse["prevention"][key]
+        if sorted(set(values)) != values:
+            yield f"collapse.prevention.{key}", f"{values} is not rising; sort it and drop what repeats"
+
+
 def _one_line(fault: ValidationError, source: str = "config") -> str:
     key = ".".join(map(str, fault.absolute_path))
     value, allowed = fault.instance, fault.validator_value
@@ -274,6 +321,7 @@ def _one_line(fault: ValidationError, source: str = "config") -> str:
         "minItems": lambda: f"must hold at least {allowed} value{'s' * (allowed != 1)}",
         "maxItems": lambda: f"must hold at most {allowed} value{'s' * (allowed != 1)}",
         "minLength": lambda: "must not be empty",
+        "maxLength": lambda: f"must not be longer than {allowed} characters",
         "pattern": lambda: f"must match the regular expression {allowed}",
         "uniqueItems": lambda: "must not repeat a value",
     }
@@ -286,7 +334,8 @@ def _one_line(fault: ValidationError, source: str = "config") -> str:
     if fault.validator == "required":
         missing = next(name for name in allowed if name not in value)
         return f"{source}: {'.'.join([key, missing]).lstrip('.')}: missing; config.yaml shows what belongs there"
-    return f"{source}: {key}: {shown(value)} {rule[fault.validator]()}"
+    given = "null" if value is None else shown(value)
+    return f"{': '.join(filter(None, [source, key]))}: {given} {rule[fault.validator]()}"
 
 
 def _type_names(types: str | list[str]) -> str:
@@ -309,5 +358,5 @@ def _exponent_hint(value: Any) -> str:
         number = math.nan
     if not math.isfinite(number):
         return ""
-    text = repr(number)
+    text = repr(int(number) if number.is_integer() and abs(number) < 1e15 else number)
     return f"; write {text if '.' in text else text.replace('e', '.0e')}"

@@ -156,7 +156,7 @@ def estimates(rules: list[Rule], rates: Mapping[str, float], flops: float) -> li
 
 
 def estimate_lines(found: list[Estimate], device: str) -> list[str]:
-    """A table as text: a line a rule and one for all."""
+    """A table as text: one line per rule and one for all."""
     table = [("rule", "jobs", "images", "images/s", "GPU-hours", "core-hours")]
     gpu_hours = 0.0
     for estimate in found:

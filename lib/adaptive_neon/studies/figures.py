@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from itertools import product
-from operator import itemgetter
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,8 @@ from matplotlib.patches import Rectangle
 
 from adaptive_neon.jobs.files import replacing
 from adaptive_neon.merging.grid import is_single, parse_point
-from adaptive_neon.studies.wording import ROLE_NAMES, plain_fid
+from adaptive_neon.studies.comparison import diagonal
+from adaptive_neon.studies.wording import ROLE_NAMES, headline, plain_fid
 
 BLUE, ORANGE, GREEN, PURPLE, SKY, RED = "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00"
 CURVES = [
@@ -54,12 +54,7 @@ def plot_diagonal(curves: Mapping[int, Mapping[str, Mapping]]) -> Figure:
     figure = Figure(figsize=(WIDTH, 8), layout="constrained")
     panels = figure.subplots(len(DIAGONAL_PANELS), sharex=True, height_ratios=(3, 2, 2))
     for (kimg, metrics), style in zip(curves.items(), CURVES * len(curves), strict=False):
-        best: dict[float, Mapping] = {}
-        for name, measured in metrics.items():
-            w = next(iter(parse_point(name).values()))
-            if measured["fid"] is not None and is_single(parse_point(name)):
-                best[w] = min(best.get(w, measured), measured, key=itemgetter("fid"))
-        points = sorted(best.items(), key=itemgetter(0))
+        points = [(w, metrics[name]) for w, name in diagonal(metrics).items()]
         weights = [w for w, _ in points]
         for axes, name in zip(panels, DIAGONAL_PANELS, strict=True):
             values = np.array([measured[name] for _, measured in points])
@@ -205,6 +200,42 @@ def plot_snapshots(summary: Mapping) -> Figure:
     axes.set_xlabel("self-training, kimg (thousands of images)")
     axes.set_ylabel("FID on the held-out images (no unit)")
     figure.legend(loc="outside lower center", ncols=3, frameon=False)
+    return figure
+
+
+@rc_context(STYLE)
+def plot_studies(summaries: Sequence[Mapping]) -> Figure:
+    """FID on the search images over one weight w for all blocks, relative to the base model's, a panel a study.
+
+    Of each study the snapshot to speak of. A thin line is a replica, the thick one their mean.
+
+    Args:
+        summaries: as in summary.json, of studies with w = 0 in their diagonal.
+    """
+    columns = min(3, len(summaries))
+    rows = -(-len(summaries) // columns)
+    figure = Figure(figsize=(WIDTH, 0.6 + 2.6 * rows), layout="constrained")
+    panels = figure.subplots(rows, columns, squeeze=False, sharey=True).ravel()
+    for axes, summary in zip(panels, summaries, strict=False):
+        kimg = headline(summary)["kimg"]
+        curves = []
+        for replica in summary.get("replicas", [summary]):
+            entry = next(entry for entry in replica["snapshots"] if entry["kimg"] == kimg)
+            fids = {point["w"]: point["fid"] for point in entry["diagonal"]}
+            curves.append({w: fid / fids[0.0] for w, fid in fids.items()})
+            axes.plot(*zip(*curves[-1].items(), strict=True), color=BLUE, linewidth=0.8, alpha=0.5)
+        shared = sorted(set.intersection(*map(set, curves)))
+        mean = [np.mean([curve[w] for curve in curves]) for w in shared]
+        axes.plot(shared, mean, color=BLUE, linewidth=2, marker="o", markersize=4)
+        axes.axhline(1, color="0.6", linewidth=0.8, zorder=0)
+        axes.axvline(0, color="0.6", linewidth=0.8, zorder=0)
+        axes.set_title(f"{summary['experiment']}, {kimg} kimg")
+        axes.set_yscale("log")
+        _plain_log_ticks(axes)
+    for axes in panels[len(summaries) :]:
+        axes.set_visible(False)
+    figure.supxlabel("weight w, the same in all blocks (no unit); −1 is the collapsed model, 0 the base model")
+    figure.supylabel("FID relative to the base model's (log scale)")
     return figure
 
 

@@ -3,6 +3,7 @@
 import copy
 import difflib
 import math
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -29,8 +30,8 @@ def read_scalars(config: Any) -> Any:
         return [read_scalars(value) for value in config]
     if isinstance(config, str):
         try:
-            value = yaml.safe_load(config)
-        except yaml.YAMLError:
+            value = yaml.load(config, _Loader)
+        except Exception:  # text of anyone
             return config
         if value is None and config.lower() not in ("null", "~"):  # nothing, or a comment
             return config
@@ -69,7 +70,15 @@ def read_experiment(layers: Sequence[Path]) -> dict:
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML in which no key stands twice."""
+    """YAML in which no key stands twice, and no number is another than it looks: `010` is none, nor is `1:30`."""
+
+    def construct_number(self, node: yaml.ScalarNode) -> int | float:
+        if ":" in node.value or re.match(r"[-+]?0[\d_]", node.value):
+            raise yaml.MarkedYAMLError(
+                problem=f"{node.value} would be a number in base 8 or 60", problem_mark=node.start_mark
+            )
+        kind = node.tag.rpartition(":")[2]
+        return {"int": super().construct_yaml_int, "float": super().construct_yaml_float}[kind](node)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
         seen = set()
@@ -81,6 +90,10 @@ class _Loader(yaml.SafeLoader):
             if isinstance(key, yaml.ScalarNode):
                 seen.add(key.value)
         return super().construct_mapping(node, deep)
+
+
+for _kind in ("int", "float"):
+    _Loader.add_constructor(f"tag:yaml.org,2002:{_kind}", _Loader.construct_number)
 
 
 def read_yaml(path: Path) -> dict:
@@ -102,7 +115,9 @@ def read_yaml(path: Path) -> dict:
     if not isinstance(content, dict):
         raise InputError(f"{path}: holds no keys; give a configuration")
     if values > MOST_VALUES:
-        raise InputError(f"{path}: its aliases stand for more than {MOST_VALUES} values; write them out")
+        raise InputError(
+            f"{path}: holds more than {MOST_VALUES:,} values, those behind an alias counted each time; write fewer"
+        )
     return content
 
 

@@ -17,7 +17,7 @@ from adaptive_neon.studies.wording import ROLE_NAMES, answer, headline, weights_
 
 @dataclass(frozen=True)
 class Choice:
-    """The model that a study hands over.
+    """The model that a study delivers.
 
     Attributes:
         kimg: of self-training, its snapshot.

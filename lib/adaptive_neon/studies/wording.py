@@ -20,7 +20,7 @@ TABLE_HEADER = [
 
 
 def table_rows(summary: Mapping) -> list[list[str]]:
-    """Table 1 of the Adaptive Neon paper, with intervals: a row a snapshot, FIDs on held-out images."""
+    """Table 1 of the Adaptive Neon paper, with intervals: one row per snapshot, FIDs on held-out images."""
     rows = []
     for entry in summary["snapshots"]:
         row = [str(entry["kimg"])]
@@ -29,9 +29,9 @@ def table_rows(summary: Mapping) -> list[list[str]]:
             row += [
                 ", ".join([weights_text(model["w"]), *_settings(model)]),
                 _number(model["fid"]),
-                _estimate(model, "fid_interval"),
+                estimate_text(model, "fid_interval"),
             ]
-        rows.append([*row, _estimate(entry["gain"], "interval"), entry["gain"]["verdict"]])
+        rows.append([*row, estimate_text(entry["gain"], "interval"), entry["gain"]["verdict"]])
     return rows
 
 
@@ -53,20 +53,28 @@ ROLE_NAMES = {
 }
 
 
+def metrics_header(summary: Mapping) -> list[str]:
+    """The metrics of the study: the Inception score only where its classifier is known."""
+    return [*METRICS_HEADER, *(["Inception score (± over parts)"] if "inception_score" in summary["base"] else [])]
+
+
 def metrics_rows(summary: Mapping, entry: Mapping) -> list[list[str]]:
     """All metrics of the four models of one snapshot on held-out images, with 95 % intervals."""
     rows = []
     for role, name in ROLE_NAMES.items():
         model = summary["base"] if role == "base" else entry[role]
         if model["fid"] is None:
-            rows.append([name] + ["diverged"] * (len(METRICS_HEADER) - 1))
+            rows.append([name] + ["diverged"] * (len(metrics_header(summary)) - 1))
             continue
         shares = [
             f"{model[share]:.3f} {_ends(model[f'{share}_interval'])}"
             for share in ("precision", "recall", "density", "coverage")
         ]
         kid = f"{model['kid']:.3g} ± {model['kid_deviation']:.2g}"
-        rows.append([name, _number(model["fid"]), _estimate(model, "fid_interval"), kid, *shares])
+        row = [name, _number(model["fid"]), estimate_text(model, "fid_interval"), kid, *shares]
+        if "inception_score" in model:
+            row.append(f"{model['inception_score']:.2f} ± {model['inception_score_deviation']:.2f}")
+        rows.append(row)
     return rows
 
 
@@ -102,7 +110,7 @@ def table(name: str, summary: Mapping) -> tuple[list[str], list[list[str]]]:
     """Header and rows of the table `table1`, `metrics` (of the snapshot to speak of) or `replicas`."""
     return {
         "table1": lambda: (TABLE_HEADER, table_rows(summary)),
-        "metrics": lambda: (METRICS_HEADER, metrics_rows(summary, headline(summary))),
+        "metrics": lambda: (metrics_header(summary), metrics_rows(summary, snapshot_shown(summary))),
         "replicas": lambda: (REPLICAS_HEADER, replicas_rows(summary)),
     }[name]()
 
@@ -120,6 +128,11 @@ def headline(summary: Mapping) -> Mapping | None:
     """
     finite = [entry for entry in summary["snapshots"] if entry["global"]["fid"] is not None]
     return min(finite, key=lambda entry: entry["global"]["fid"], default=None)
+
+
+def snapshot_shown(summary: Mapping) -> Mapping:
+    """The snapshot of the figures and the table of all metrics: `headline`, or the last one if all diverged."""
+    return headline(summary) or summary["snapshots"][-1]
 
 
 def answer(summary: Mapping) -> list[str]:
@@ -148,19 +161,19 @@ def answer(summary: Mapping) -> list[str]:
         f"After {entry['kimg']} kimg of self-training, one weight for the whole network ({weights['global']}) "
         f"{effect} the FID: {base:.3f} for the base model{at}, {single:.3f} for the merged one "
         f"({single / base - 1:+.0%}). Corrected for the bias of a finite number of images, the improvement is "
-        f"{_estimate(improvement, 'interval')}, a 95 % interval {level}."
+        f"{estimate_text(improvement, 'interval')}, a 95 % interval {level}."
     ]
     if gain["interval"] is None:
         return [*sentences, "The best model with one weight per block diverged."]
     sentences.append(
         f"One weight per block ({weights['blockwise']}) gives {blockwise:.3f}, {_VERDICTS[gain['verdict']]} the "
-        f"best single weight: the corrected gain is {_estimate(gain, 'interval')}{won}."
+        f"best single weight: the corrected gain is {estimate_text(gain, 'interval')}{won}."
     )
     return [*sentences, changes_text(summary["base"], entry, first=bool(over))]
 
 
 def plain_fid(summary: Mapping, kimg: int, role: str) -> float:
-    """The FID as everybody computes it, the mean over the replicas that have one."""
+    """The FID as usually computed, without correction; the mean over the replicas that have one."""
     replicas = summary.get("replicas", [summary])
     entries = [
         replica["base"] if role == "base" else next(e for e in replica["snapshots"] if e["kimg"] == kimg)[role]
@@ -254,7 +267,8 @@ def _number(fid: float | None) -> str:
     return "diverged" if fid is None else f"{fid:.3f}"
 
 
-def _estimate(measured: Mapping, interval: str) -> str:
+def estimate_text(measured: Mapping, interval: str) -> str:
+    """A corrected FID or difference and the interval around it: `0.123 [0.100, 0.150]`."""
     if measured.get(interval) is None:
         return "diverged"
     return f"{measured['fid_corrected']:.3f} {_ends(measured[interval])}"

@@ -7,6 +7,7 @@ import numpy as np
 
 from adaptive_neon.jobs.files import read_json
 from adaptive_neon.merging.grid import Point
+from adaptive_neon.studies.tables import number
 from adaptive_neon.toy import published
 from adaptive_neon.toy.scales import SCALES
 from adaptive_neon.toy.statements import GRADIENT, below, gain, published_record, setting, statements
@@ -101,16 +102,6 @@ def summarise(records: Mapping[int, Mapping]) -> dict:
 def best_entry(entries: Sequence[Mapping]) -> Mapping:
     """The entry that a search would choose: lowest on the samples of the search, not on those that verify."""
     return min(entries, key=lambda entry: float("inf") if entry["search"] is None else entry["search"])
-
-
-def number(value: float | None) -> str:
-    """Three significant digits; with an exponent only where many zeros would come first."""
-    if value is None:
-        return "diverged"
-    if 0 < abs(value) < 1e-4:
-        return f"{value:.1e}".replace("-", "−")
-    text = np.format_float_positional(value, precision=3, unique=False, fractional=False, trim="-")
-    return text.replace("-", "−")
 
 
 def range_text(values: Mapping, text=number) -> str:

@@ -1,4 +1,4 @@
-"""Several processes that train one model, one a GPU, started by torchrun.
+"""Several processes that train one model, one per GPU, started by torchrun.
 
 Each process takes every n-th micro-batch of a step; the gradients are added up. The random numbers belong to the
 micro-batches, so the result is that of one process but for the order of the sum.

@@ -6,6 +6,7 @@ from adaptive_neon.families import settings_of
 from adaptive_neon.families.checkpoints import read_checkpoint, write_checkpoint
 from adaptive_neon.families.flow import family
 from adaptive_neon.families.loading import arrays, build, load
+from adaptive_neon.families.sampling import guided
 from adaptive_neon.merging.blocks import assign_blocks
 from adaptive_neon.studies.config import check_config, check_network
 from adaptive_neon.studies.layers import read_config
@@ -93,6 +94,31 @@ def test_training_moves_every_weight_towards_the_data(network):
     assert np.mean(losses[-5:]) < np.mean(losses[:5])
 
 
+def test_guidance(network):
+    """The velocity is null + g·(conditional − null); scale 1 is no guidance, in as many evaluations as without."""
+    x, hot, scale = torch.randn(2, 1, 8, 8), torch.eye(10)[[3, 5]], 1.7
+    with torch.inference_mode():
+        null = network(x, 0.3)
+        expected = null + scale * (network(x, 0.3, hot) - null)
+        torch.testing.assert_close(guided(network, hot, scale)(x, 0.3), expected, rtol=1e-4, atol=1e-5)
+    free, _ = family.draw(network, [1, 2], SAMPLER, [3, 5])
+    assert torch.equal(free, family.draw(network, [1, 2], SAMPLER | {"guidance": 1}, [3, 5])[0])
+    assert not torch.equal(free, family.draw(network, [1, 2], SAMPLER | {"guidance": 2}, [3, 5])[0])
+
+
+def test_label_dropout(network):
+    """With all labels dropped the classes make no difference, without any they do."""
+    images = torch.randint(256, (8, 8, 8, 1), dtype=torch.uint8)
+
+    def loss(share, labels):
+        torch.manual_seed(0)
+        return family.loss(network, images, labels, {"dropout": 0, "label_dropout": share}, torch.float32)
+
+    labels = torch.arange(8)
+    assert torch.equal(loss(1, labels), loss(1, labels + 1))
+    assert not torch.equal(loss(0, labels), loss(0, labels + 1))
+
+
 def test_the_network_runs_in_bfloat16(network):
     x = torch.randn(2, 1, 8, 8)
     with torch.inference_mode():
@@ -115,6 +141,7 @@ def test_flop_of_a_transformer():
     arguments = {key: value for key, value in architecture.items() if key != "family"}
     assert family.drawing_flop(arguments, {"method": "heun", "steps": 5}) == 10 * flop
     assert family.drawing_flop(arguments, {"method": "euler", "steps": 5}) == 5 * flop
+    assert family.drawing_flop(arguments, {"method": "euler", "steps": 5, "guidance": 2}) == 10 * flop
     assert family.training_flop(arguments) == 3 * flop
 
 
@@ -147,6 +174,19 @@ def test_keys_of_another_family_are_refused(experiment, refuses):
         experiment(sampler=SAMPLER | {"sigma_min": 0.002})
     with refuses("finetune.augment: unknown key"):
         experiment(finetune={"augment": 0.1, "dropout": 0})
+
+
+def test_guidance_needs_classes_and_training_without_them(experiment, refuses, root):
+    schema = yaml.safe_load((root / "schemas/config.schema.yaml").read_text())
+    config = experiment()
+    config["sampler"]["guidance"] = 1.5
+    with refuses("sampler.guidance: 1.5 needs base.training.label_dropout above 0"):
+        check_config(config, schema)
+    config["base"]["training"]["label_dropout"] = 0.1
+    check_config(config, schema)
+    config["base"]["architecture"]["label_dim"] = 0
+    with refuses("sampler.guidance: 1.5, but a model without classes has none"):
+        check_config(config, schema)
 
 
 def test_arguments_of_another_network_are_refused(experiment, architecture, refuses, root):

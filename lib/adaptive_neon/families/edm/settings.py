@@ -25,9 +25,9 @@ SCHEMA = {
         "required": ["steps", "sigma_min", "sigma_max", "rho"],
         "properties": {
             "steps": COUNT | {"minimum": 2, "maximum": 1000},
-            "sigma_min": POSITIVE,
-            "sigma_max": POSITIVE,
-            "rho": POSITIVE,
+            "sigma_min": POSITIVE | {"minimum": 1e-9},
+            "sigma_max": POSITIVE | {"maximum": 1e9},
+            "rho": POSITIVE | {"minimum": 0.1, "maximum": 1e6},  # its powers of the noise levels are finite
         },
     },
     "training": {

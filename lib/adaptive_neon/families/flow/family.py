@@ -46,8 +46,10 @@ def complete(architecture: Mapping) -> dict:
 def loss(
     network: VelocityField, images: Tensor, labels: Tensor | None, training: Mapping, dtype: torch.dtype
 ) -> Tensor:
-    """The flow-matching loss (see `matching.flow_matching_loss`), [N, C, H, W]."""
+    """The flow-matching loss (see `matching.flow_matching_loss`), [N, C, H, W]; some images lose their class."""
     classes = one_hot(labels, network.label_dim, images.device)
+    if (share := training.get("label_dropout", 0)) and classes is not None:
+        classes = classes * (torch.rand(len(images), 1, device=images.device) >= share)
     return flow_matching_loss(partial(network, class_labels=classes, dtype=dtype), from_uint8(images))
 
 
@@ -60,7 +62,7 @@ def draw(
 ) -> tuple[Tensor, Tensor]:
     """Images by integrating the velocity field from the noise of each seed."""
     solve = partial(METHODS[sampler["method"]], steps=sampler["steps"])
-    return draw_from_noise(network, seeds, solve, classes, dtype)
+    return draw_from_noise(network, seeds, solve, classes, dtype, sampler.get("guidance", 1))
 
 
 def training_flop(architecture: Mapping) -> float:
@@ -70,5 +72,5 @@ def training_flop(architecture: Mapping) -> float:
 
 def drawing_flop(architecture: Mapping, sampler: Mapping) -> float:
     """Of an image."""
-    evaluations = EVALUATIONS[sampler["method"]] * sampler["steps"]
+    evaluations = EVALUATIONS[sampler["method"]] * sampler["steps"] * (1 if sampler.get("guidance", 1) == 1 else 2)
     return evaluations * network_flop(partial(build, architecture))

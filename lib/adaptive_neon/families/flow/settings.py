@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from adaptive_neon.errors import InputError
+from adaptive_neon.families.guidance import SCALE, guidance_contradictions
 from adaptive_neon.families.networks.settings import (
     COUNT,
     DIT,
@@ -18,7 +19,7 @@ from adaptive_neon.families.networks.settings import (
 )
 from adaptive_neon.families.pickles import RefusedError
 
-_UNET = {key: value for key, value in UNET.items() if key != "augment_dim"}
+_UNET = {key: value for key, value in UNET.items() if key not in ("augment_dim", "label_dropout")}
 
 SCHEMA = {
     "architecture": {
@@ -27,16 +28,21 @@ SCHEMA = {
     },
     "sampler": {
         "required": ["method", "steps"],
-        "properties": {"method": {"enum": ["euler", "heun"]}, "steps": COUNT | {"maximum": 1000}},
+        "properties": {
+            "method": {"enum": ["euler", "heun"]},
+            "steps": COUNT | {"maximum": 1000},
+            "guidance": SCALE,
+        },
     },
-    "training": {"required": ["dropout"], "properties": {"dropout": SHARE}},
+    "training": {"required": ["dropout"], "properties": {"dropout": SHARE, "label_dropout": SHARE}},
 }
 SAMPLER = {"method": "heun", "steps": 50}
 PUBLISHED = ()
 
 
 def contradictions(config: Mapping) -> Iterator[tuple[str, str]]:
-    """Arguments of another network than the chosen one, and dropout, which a DiT has none of."""
+    """Guidance that means nothing, arguments of another network than the chosen one, and dropout of a DiT."""
+    yield from guidance_contradictions(config, label_dropout=0)
     base = config["base"]
     architecture = base["architecture"] or {}
     model = architecture.get("model_type")

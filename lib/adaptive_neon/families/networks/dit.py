@@ -75,14 +75,18 @@ class DiT(nn.Module):
 
     def forward(self, image: Tensor, time: Tensor, class_labels: Tensor) -> Tensor:
         count, side, size = len(image), self.side, self.patch_size
-        table = self.y_embedder["embedding_table"].weight
-        classes = torch.cat([class_labels, 1 - class_labels.sum(1, keepdim=True)], 1) @ table
-        condition = F.silu(self.t_embedder["mlp"](time_features(time)) + classes)
+        condition = F.silu(self.embed(time, class_labels))
         x = self.x_embedder["proj"](image).flatten(2).transpose(1, 2) + self.pos_embed
         for block in self.blocks:
             x = block(x, condition)
         x = self.final_layer(x, condition).reshape(count, side, side, size, size, self.img_channels)
         return x.permute(0, 5, 1, 3, 2, 4).reshape(count, self.img_channels, side * size, side * size)
+
+    def embed(self, time: Tensor, class_labels: Tensor) -> Tensor:
+        """What every block sees of time and class, [N or 1, hidden_size]."""
+        table = self.y_embedder["embedding_table"].weight
+        classes = torch.cat([class_labels, 1 - class_labels.sum(1, keepdim=True)], 1) @ table
+        return self.t_embedder["mlp"](time_features(time).to(table.dtype)) + classes
 
 
 class DiTBlock(nn.Module):
@@ -141,10 +145,13 @@ def normalise(x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
 
 
 def time_features(time: Tensor) -> Tensor:
-    """cos and sin of the time at frequencies from 1 to nearly 1/10000, [N] → [N, 256]."""
+    """cos and sin of the time at frequencies from 1 to nearly 1/10000, [N] → [N, 256].
+
+    All is of the type of the time, float32 or float64.
+    """
     half = FREQUENCIES // 2
-    frequencies = torch.exp(-math.log(10000) * torch.arange(half, dtype=torch.float32, device=time.device) / half)
-    angles = torch.outer(time.float(), frequencies)
+    frequencies = torch.exp(-math.log(10000) * torch.arange(half, dtype=time.dtype, device=time.device) / half)
+    angles = torch.outer(time, frequencies)
     return torch.cat([angles.cos(), angles.sin()], dim=1)
 
 

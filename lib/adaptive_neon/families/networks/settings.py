@@ -57,15 +57,38 @@ UNET_BLOCKS = {
 UNET_BUFFERS = ("resample_filter", "map_noise.freqs")  # what their names end in
 
 
-def dit_blocks(depth: int) -> dict[str, str]:
-    """Embeddings, the blocks in thirds, and the head of a DiT of at least three blocks."""
+def thirds(depth: int) -> dict[str, str]:
+    """The blocks of a transformer of at least three by their depth."""
     bounds = [round(third * depth / 3) for third in range(4)]
-    thirds = ["|".join(map(str, range(bounds[i], bounds[i + 1]))) for i in range(3)]
     return {
-        "embedding": r"[xty]_embedder\.",
-        **{name: rf"blocks\.({third})\." for name, third in zip(("early", "middle", "late"), thirds, strict=True)},
-        "head": r"final_layer\.",
+        name: rf"blocks\.({'|'.join(map(str, range(bounds[i], bounds[i + 1])))})\."
+        for i, name in enumerate(("early", "middle", "late"))
     }
 
 
+def dit_blocks(depth: int) -> dict[str, str]:
+    """Embeddings, the blocks in thirds, and the head of a DiT of at least three blocks."""
+    return {"embedding": r"[xty]_embedder\.", **thirds(depth), "head": r"final_layer\."}
+
+
 DIT_BUFFERS = ("pos_embed",)
+
+AUTOENCODER = {
+    "img_channels": FACTOR,
+    "ch": WIDTH | {"multipleOf": 32},
+    "ch_mult": FACTORS,
+    "num_res_blocks": COUNT | {"maximum": 100},
+    "attn_levels": {"type": "array", "maxItems": 32, "items": {"type": "integer", "minimum": 0, "maximum": 31}},
+    "z_channels": FACTOR,
+}
+
+# The published autoencoders: MAR's KL-16 and Stable Diffusion's, f = 8.
+KL_16 = {
+    "img_channels": 3,
+    "ch": 128,
+    "ch_mult": [1, 1, 2, 2, 4],
+    "num_res_blocks": 2,
+    "attn_levels": [4],
+    "z_channels": 16,
+}
+SD_F8 = KL_16 | {"ch_mult": [1, 2, 4, 4], "attn_levels": [], "z_channels": 4}

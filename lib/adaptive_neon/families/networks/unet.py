@@ -122,7 +122,8 @@ class Norm(nn.GroupNorm):
 class PositionalEmbedding(nn.Module):
     """cos and sin of the noise level at frequencies from 1 to 1/10000, [N] → [N, channels].
 
-    With `endpoint` the lowest frequency is exactly 1/10000 (DDPM++), without it one step above (ADM).
+    With `endpoint` the lowest frequency is exactly 1/10000 (DDPM++), without it one step above (ADM). All is of
+    the type of the noise level, float32 or float64.
     """
 
     def __init__(self, channels: int, endpoint: bool):
@@ -131,7 +132,7 @@ class PositionalEmbedding(nn.Module):
         self.steps = self.half - endpoint
 
     def forward(self, noise: Tensor) -> Tensor:
-        exponents = torch.arange(self.half, dtype=torch.float32, device=noise.device) / self.steps
+        exponents = torch.arange(self.half, dtype=noise.dtype, device=noise.device) / self.steps
         angles = torch.outer(noise, (1 / 10000) ** exponents)
         return torch.cat([angles.cos(), angles.sin()], dim=1)
 
@@ -323,7 +324,7 @@ class UNet(nn.Module):
         if self.training and self.label_dropout:
             kept = torch.rand(len(image), 1, device=image.device) >= self.label_dropout
             class_labels = class_labels * kept
-        emb = self.embed(noise, class_labels, augment_labels)
+        emb = F.silu(self.embed(noise, class_labels, augment_labels))
 
         x = self.enc[self.stem](image)
         skips = [x]
@@ -340,7 +341,7 @@ class UNet(nn.Module):
         return self.output(x)
 
     def embed(self, noise: Tensor, class_labels: Tensor, augment_labels: Tensor) -> Tensor:
-        """What every block sees of the noise level and the labels, [N or 1, emb_channels]."""
+        """What every block sees of the noise level and the labels, before a SiLU, [N or 1, emb_channels]."""
         raise NotImplementedError
 
     def output(self, x: Tensor) -> Tensor:
@@ -419,13 +420,17 @@ class SongUNet(UNet):
                     nn.init.zeros_(layer.bias)
 
     def embed(self, noise: Tensor, class_labels: Tensor, augment_labels: Tensor) -> Tensor:
-        cos, sin = self.map_noise(noise).chunk(2, dim=1)
-        emb = torch.cat([sin, cos], dim=1)
+        emb = self.noise_features(noise)
         if self.map_label is not None:
             emb = emb + self.map_label(class_labels * math.sqrt(self.map_label.in_features))
         if self.map_augment is not None:
             emb = emb + self.map_augment(augment_labels)
-        return F.silu(self.map_layer1(F.silu(self.map_layer0(emb))))
+        return self.map_layer1(F.silu(self.map_layer0(emb)))
+
+    def noise_features(self, noise: Tensor) -> Tensor:
+        """sin and cos of the noise level in the type of the weights, [N] → [N, noise_channels]."""
+        cos, sin = self.map_noise(noise).to(self.map_layer0.weight.dtype).chunk(2, dim=1)
+        return torch.cat([sin, cos], dim=1)
 
     def output(self, x: Tensor) -> Tensor:
         return self.dec[f"{self.head}_conv"](F.silu(self.dec[f"{self.head}_norm"](x)))
@@ -491,7 +496,7 @@ class DhariwalUNet(UNet):
         emb = self.map_layer1(F.silu(self.map_layer0(emb)))
         if self.map_label is not None:
             emb = emb + self.map_label(class_labels)
-        return F.silu(emb)
+        return emb
 
     def output(self, x: Tensor) -> Tensor:
         return self.out_conv(F.silu(self.out_norm(x)))
