@@ -1,11 +1,11 @@
 """Write θ_s − θ_r as a LoRA of rank r, whose scale −w is Neon: θ = θ_r − w·(θ_s − θ_r).
 
-The base model stays as it is, and w can be tried where images are drawn. It prints how much of the drift the rank
-keeps in each block, the share of ‖θ_s − θ_r‖²; what is no matrix and no convolution, such as a bias, no LoRA holds.
+The base model stays as it is, and w can be tried where images are drawn. It prints how much of the drift the
+rank keeps in each block, the share of ‖θ_s − θ_r‖²; what is no matrix and no convolution, no LoRA holds.
 Scale 1 is θ_s. With --weights the LoRA is −w·(θ_s − θ_r), with a w for each block, and scale 1 is Neon.
 
   adaptive-neon lora --base A --tuned B --rank 16 -o neon.safetensors
-  adaptive-neon lora --base A --tuned B --rank 16 --weights down=1.25,mid=1,up=0.75 --form kohya -o neon.safetensors
+  adaptive-neon lora --base A --tuned B --rank 16 --weights 0.75 --form kohya -o neon.safetensors
 """
 
 import argparse
@@ -37,8 +37,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--form",
         default="diffusers",
         choices=["diffusers", "kohya", "peft"],
-        help="names of the factors: as `load_lora_weights` of diffusers reads them; of kohya's scripts, for ComfyUI "
-        "and others; or a folder for any network with peft (default: %(default)s)",
+        help="names of the factors: as `load_lora_weights` of diffusers reads them; of kohya's scripts, for "
+        "ComfyUI and others; or a folder for any network with peft (default: %(default)s)",
     )
     add_blocks(parser)
     add_preset(parser)
@@ -72,7 +72,7 @@ def run(
     if form == "peft":
         check_new_folder(output)
     else:
-        check_output(output, ".safetensors")
+        check_output(output, ".safetensors", reads=(base, tuned))
     theta_r = open_model(base)
     theta_s = open_tuned(tuned, theta_r)
     pairs = drifted(theta_r, theta_s)

@@ -11,6 +11,7 @@ their form: a folder of diffusers gives a folder that `from_pretrained` opens.
 """
 
 import argparse
+import json
 
 from adaptive_neon.commands.options import (
     add_any_model,
@@ -62,7 +63,7 @@ def _merge(base: str, tuned: str, weights: str, blocks: list[str] | None, preset
     from adaptive_neon.models.pairs import cut, drifted
 
     theta_r = open_model(base)
-    check_destination(output, theta_r)
+    check_destination(output, theta_r, tuned)
     theta_s = open_tuned(tuned, theta_r)
     pairs = drifted(theta_r, theta_s)
     blocks_ = cut(pairs, preset, given_blocks(blocks))
@@ -79,6 +80,7 @@ def _merge_of_a_family(base: str, tuned: str, weights: str, blocks: list[str] | 
     from adaptive_neon.merging.blocks import assign_blocks
     from adaptive_neon.merging.extrapolation import merge
     from adaptive_neon.merging.grid import point_name
+    from adaptive_neon.models.outputs import RECIPE, own_version
 
     check_output(output, ".safetensors", reads=(base, tuned))
     theta_r = read_model(base)
@@ -91,5 +93,7 @@ def _merge_of_a_family(base: str, tuned: str, weights: str, blocks: list[str] | 
     origin = {"weights": point_name(point)} | {
         name: model.metadata["sha256"] for name, model in (("base", theta_r), ("tuned", theta_s))
     }
+    about = {"blocks": patterns, "version": own_version()}
+    origin[RECIPE] = json.dumps(about, sort_keys=True)
     write_checkpoint(output, merged, theta_r.architecture, **origin)
     say(f"{output}: {', '.join(f'w_{block} = {w}' for block, w in point.items())}")

@@ -1,8 +1,8 @@
 """θ_s − θ_r as a LoRA: of each weight's difference the best approximation of rank r, by its singular values.
 
 A LoRA adds B·A to a weight, here θ_s − θ_r ≈ B·A (Eckart and Young 1936), so that scale 1 is about θ_s, and scale
-−w is Neon with a single w. For a convolution A is one of r filters and B one of 1 × 1, as in LoCon (Yeh et al. 2023,
-arXiv 2309.14859).
+−w is Neon with a single w. For a convolution A is one of r filters and B one of 1 × 1, as in LoCon (Yeh et al.
+2023, arXiv 2309.14859).
 """
 
 import re
@@ -23,7 +23,7 @@ TABLES = re.compile(
 
 @dataclass
 class Kept:
-    """How much of the drift of a block a LoRA keeps: ‖B·A‖² and ‖θ_s − θ_r‖², summed over its weights."""
+    """How much of a block's drift a LoRA keeps: ‖B·A‖² and ‖θ_s − θ_r‖², over its weights."""
 
     kept: float = 0.0
     drift: float = 0.0

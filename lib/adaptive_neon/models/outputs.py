@@ -74,14 +74,17 @@ def own_version() -> str:
         return "adaptive-neon"
 
 
-def check_destination(output: str | Path, base: Model) -> None:
+def check_destination(output: str, base: Model, tuned: str) -> None:
     """Check before any work that the merged model can be written there, in the form of its base.
+
+    Args:
+        tuned: path of θ_s, which is read as well.
 
     Raises:
         InputError: it cannot.
     """
     if base.is_file:
-        check_output(output, ".safetensors")
+        check_output(output, ".safetensors", reads=(str(base.path), tuned))
         return
     check_new_folder(output)
     inside = Path(output).resolve()
