@@ -37,8 +37,8 @@ def factors(difference: torch.Tensor, rank: int) -> tuple[torch.Tensor, torch.Te
     """B [m, r] and A [r, n] of the best approximation B·A of a matrix [m, n], and ‖B·A‖²; all float64.
 
     The smaller of the two Gram matrices gives the singular vectors of one side, and the projection on them the
-    rest, which is exact to rounding and no larger than the matrix. The factors share the singular values evenly, √s
-    each, so that neither leaves the range of 16 bits.
+    rest, which is exact to rounding and no larger than the matrix. The factors share the singular values, √s each,
+    so that neither leaves the range of 16 bits.
     """
     tall = difference.shape[0] > difference.shape[1]
     matrix = difference.T if tall else difference
