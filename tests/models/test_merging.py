@@ -221,6 +221,31 @@ def test_two_that_are_not_the_same_network(here, line_of):
     assert os.listdir().count("C.safetensors") == 0
 
 
+@pytest.mark.parametrize("name", ["A.ckpt", "A.bin", "A.pt"])
+def test_nothing_in_a_file_of_torch_is_run(here, line_of, name):
+    class Payload:
+        def __reduce__(self):
+            return os.mkdir, ("canary",)
+
+    save_file(state(0), "B.safetensors")
+    torch.save({"state_dict": state(0), "callbacks": Payload()}, name)
+    line = line_of("merge", "--base", name, "--tuned", "B.safetensors", "--weights=1", "-o", "C.safetensors")
+    assert f"{name}: names " in line and "nothing was run" in line
+    assert not (here / "canary").exists()
+
+
+def test_a_folder_with_several_files_is_read_by_the_usual_name(here):
+    for folder, seed in (("A", 0), ("B", 1)):
+        (here / folder).mkdir()
+        (here / folder / "config.json").write_text("{}")
+        save_file(state(seed), here / folder / "model.safetensors")
+        save_file({"other": torch.ones(1)}, here / folder / "Lora.safetensors")
+        save_file(state(7), here / folder / "model.fp16.safetensors")
+    merge("A", "B", "C")
+    expect_merged(load_file("C/model.safetensors"), state(0), state(1))
+    assert sorted(os.listdir("C")) == ["README.md", "config.json", "model.safetensors", "neon.json"]
+
+
 def test_a_merge_that_leaves_the_range_of_its_type(here, line_of):
     save_file({"a.weight": torch.tensor([6e4, 1.0]).half()}, "A.safetensors")
     save_file({"a.weight": torch.tensor([1e4, 1.0]).half()}, "B.safetensors")

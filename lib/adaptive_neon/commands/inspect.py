@@ -17,6 +17,7 @@ from adaptive_neon.commands.options import (
     add_preset,
     block_patterns,
     given_blocks,
+    of_a_family,
 )
 from adaptive_neon.commands.output import say, table
 from adaptive_neon.errors import InputError
@@ -30,8 +31,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(base: str, tuned: str | None, blocks: list[str] | None, preset: str | None) -> None:
-    from adaptive_neon.models.opening import of_a_family
-
     if not of_a_family(base) or (tuned and not of_a_family(tuned)):
         _inspect(base, tuned, blocks, preset)
         return

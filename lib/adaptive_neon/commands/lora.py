@@ -63,8 +63,8 @@ def run(
     from adaptive_neon.models.adapters import PEFT, open_tuned
     from adaptive_neon.models.lora import lora, peft_config
     from adaptive_neon.models.opening import open_model
-    from adaptive_neon.models.outputs import RECIPE, recipe
     from adaptive_neon.models.pairs import cut, drifted
+    from adaptive_neon.models.recipe import RECIPE, recipe
     from adaptive_neon.models.stored import write_tensors
 
     if not 0 < rank <= LARGEST_RANK:

@@ -19,6 +19,7 @@ from adaptive_neon.commands.options import (
     add_preset,
     block_patterns,
     given_blocks,
+    of_a_family,
     parse_weights,
 )
 from adaptive_neon.commands.output import say
@@ -46,8 +47,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(base: str, tuned: str, weights: str, blocks: list[str] | None, preset: str | None, output: str) -> None:
-    from adaptive_neon.models.opening import of_a_family
-
     if of_a_family(base) and of_a_family(tuned):
         if preset:
             raise InputError(f"--preset: {preset!r} is for models of other programs; give --block for this one")
@@ -80,7 +79,7 @@ def _merge_of_a_family(base: str, tuned: str, weights: str, blocks: list[str] | 
     from adaptive_neon.merging.blocks import assign_blocks
     from adaptive_neon.merging.extrapolation import merge
     from adaptive_neon.merging.grid import point_name
-    from adaptive_neon.models.outputs import RECIPE, own_version
+    from adaptive_neon.models.recipe import RECIPE, own_version
 
     check_output(output, ".safetensors", reads=(base, tuned))
     theta_r = read_model(base)

@@ -39,6 +39,45 @@ def add_any_model(parser: argparse.ArgumentParser, name: str, what: str, **optio
     )
 
 
+def of_a_family(path: str) -> bool:
+    """Whether a model is one that this program builds, samples and trains, which `families.checkpoints` reads.
+
+    Of what is no model at all the answer is yes too, for that reader says what is wrong. Torch is imported only for
+    its own files that no family knows.
+    """
+    from safetensors import safe_open
+
+    from adaptive_neon.families.published import READERS, read_published
+
+    model = Path(path)
+    if model.is_dir():
+        if any((model / config).exists() for config in ("model_index.json", "config.json")):
+            inside = model / "model.safetensors"
+            return inside.is_file() and of_a_family(str(inside))
+        return True
+    if model.suffix == ".safetensors":
+        try:
+            with safe_open(model, framework="numpy") as file:
+                return "architecture" in (file.metadata() or {})
+        except Exception:  # whatever is wrong with it
+            return True
+    if model.suffix in READERS and model.suffix != ".pkl" and model.is_file():
+        try:
+            read_published(model)
+        except InputError:
+            return not _is_state_dict(model)
+    return model.suffix not in (".json", ".bin")
+
+
+def _is_state_dict(path: Path) -> bool:
+    from adaptive_neon.models.opening import read_file
+
+    try:
+        return bool(read_file(path))
+    except InputError:
+        return False
+
+
 def add_configs(parser: argparse.ArgumentParser) -> None:
     """The configuration of an experiment."""
     parser.add_argument("configs", type=Path, nargs="+", help="config.yaml, and the overlay of an experiment")

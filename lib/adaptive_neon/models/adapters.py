@@ -36,13 +36,10 @@ KOHYA = {
 class Adapted:
     """W + s·B·A of one weight, float64 where it is read."""
 
+    path: Path
     base: Tensor
     down: torch.Tensor  # A, [r, n]
     up: torch.Tensor  # s·B, [m, r]
-
-    @property
-    def path(self) -> Path:
-        return self.base.path
 
     @property
     def dtype(self) -> torch.dtype:
@@ -170,7 +167,7 @@ def _adapt(
         )
     if pair.alpha is not None:
         scale = pair.alpha / rank
-    return Adapted(base, down, up * (1.0 if scale is None else scale))
+    return Adapted(file, base, down, up * (1.0 if scale is None else scale))
 
 
 def _keys(module: str, component: str) -> Iterator[str]:

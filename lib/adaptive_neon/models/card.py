@@ -15,7 +15,7 @@ def model_card(name: str, recipe: Mapping, base: Path | None = None) -> str:
 
     Args:
         name: of the model.
-        recipe: what it was made of (see `outputs.recipe`).
+        recipe: what it was made of (see `recipe.recipe`).
         base: the folder of θ_r, whose own card says the license.
     """
     front = _front_matter(base / "README.md") if base else {}

@@ -16,7 +16,7 @@ import torch
 
 from adaptive_neon.errors import InputError, shown
 from adaptive_neon.families.pickles import MAX_ENTRIES, MAX_NAME, RefusedError
-from adaptive_neon.families.published import READERS, read_published
+from adaptive_neon.families.published import read_published
 from adaptive_neon.families.torch_files import read_torch_file
 from adaptive_neon.jobs.files import read_json
 from adaptive_neon.jobs.foreign import reading
@@ -25,8 +25,12 @@ from adaptive_neon.models.tensors import Held, Tensor
 
 TORCH = (".bin", ".pt", ".pth", ".ckpt")
 INDEX = re.compile(r"(?P<stem>[^.]+)\.(?P<form>safetensors|bin)\.index(?P<variant>\.\w+)?\.json")
+USUAL = (
+    "diffusion_pytorch_model",
+    "model",
+    "pytorch_model",
+)  # how diffusers and transformers call a network's file
 SHARD = re.compile(r"\w[\w.+-]*\.(safetensors|bin)", re.ASCII)  # a plain name, which leads to no other folder
-CONFIGS = ("model_index.json", "config.json")  # of a pipeline, and of a network
 STATE_DICTS = ("state_dict", "model", "model_ema", "ema", "module", "params")  # keys of files that hold more
 
 
@@ -96,38 +100,6 @@ def open_model(path: str | Path) -> Model:
     return Model(path, path.parent, {"": component})
 
 
-def of_a_family(path: str | Path) -> bool:
-    """Whether a model is one that this program builds, samples and trains: then `families.checkpoints` reads it.
-
-    Of a file that is no model at all the answer is yes too, for that reader says what is wrong.
-    """
-    path = Path(path)
-    if path.is_dir():
-        path /= "model.safetensors"
-        return not any((path.parent / config).exists() for config in CONFIGS) or (
-            path.is_file() and of_a_family(path)
-        )
-    if path.suffix == ".json":
-        return False
-    try:
-        if path.suffix == ".safetensors":
-            return "architecture" in read_header(path)[1]
-        if path.suffix in TORCH:
-            _state_dict(path)
-            return path.suffix in READERS and _known(path)
-    except InputError:
-        pass
-    return True
-
-
-def _known(path: Path) -> bool:
-    try:
-        read_published(path)
-    except InputError:
-        return False
-    return True
-
-
 def _open_folder(path: Path) -> Model:
     pipeline = (path / "model_index.json").exists()
     folders = sorted(p.name for p in path.iterdir() if p.is_dir() and not p.name.startswith("."))
@@ -149,15 +121,20 @@ def _open_folder(path: Path) -> Model:
 
 
 def _networks(root: Path, folder: Path) -> list[Path]:
-    """The files that a network could be read from, the one to read first: safetensors before torch's, whole
-    before variants, such as `.fp16`; a shard is none."""
+    """The files that a network could be read from, the one to read first: those that its library looks for before
+    others, safetensors before torch's, whole before variants, such as `.fp16`; a shard is none."""
     names = sorted(os.listdir(root / folder))
     indices = [name for name in names if INDEX.fullmatch(name)]
     shard = re.compile(r".*-\d{5}-of-\d{5}\.\w+")
     files = [n for n in names if Path(n).suffix in (".safetensors", ".bin") and not shard.fullmatch(n)]
     return sorted(
         (folder / name for name in (*indices, *files)),
-        key=lambda file: (".bin" in file.name, _variant(file.name), file.name),
+        key=lambda file: (
+            file.name.partition(".")[0] not in USUAL,
+            ".bin" in file.name,
+            _variant(file.name),
+            file,
+        ),
     )
 
 

@@ -2,22 +2,20 @@
 
 import json
 import shutil
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from adaptive_neon.errors import InputError
-from adaptive_neon.jobs.files import check_new_folder, check_output, replacing_folder, sha256_of
+from adaptive_neon.jobs.files import check_new_folder, check_output, replacing_folder
 from adaptive_neon.merging.grid import Point
 from adaptive_neon.models.card import model_card
 from adaptive_neon.models.opening import INDEX, TORCH, Component, Model, index_json
 from adaptive_neon.models.pairs import Blocks, Pair
+from adaptive_neon.models.recipe import RECIPE, recipe
 from adaptive_neon.models.stored import write_tensors
 from adaptive_neon.models.tensors import Extrapolated, Tensor, nbytes
 
-RECIPE = "recipe"  # key of the metadata of a file
 RECIPE_FILE = "neon.json"  # in a folder
 CARD = "README.md"
 
@@ -42,36 +40,6 @@ class Merge:
             else theta_r
             for name, theta_r in pair.theta_r.tensors.items()
         }
-
-
-def recipe(base: Model, tuned: Model, pairs: Sequence[Pair], blocks: Blocks, point: Point | None) -> dict:
-    """What makes the same again: sources, blocks, weights, version. It reads all files of weights."""
-    with ThreadPoolExecutor() as pool:
-        theta_r, theta_s = pool.map(source, (base, tuned))
-    return {
-        "formula": "θ = θ_r − w·(θ_s − θ_r)" if point else "θ_s − θ_r",
-        "base": theta_r,
-        "tuned": theta_s,
-        "preset": blocks.preset,
-        "blocks": dict(blocks.patterns),
-        "weights": dict(point) if point else None,
-        "components": [pair.name for pair in pairs if pair.name],
-        "version": own_version(),
-    }
-
-
-def source(model: Model) -> dict:
-    """The name of a model, and the sha256 of each file of weights."""
-    files = {str(file): sha256_of(model.folder / file) for file in model.sources}
-    return {"name": model.path.resolve().name, "sha256": next(iter(files.values())) if model.is_file else files}
-
-
-def own_version() -> str:
-    """This program's."""
-    try:
-        return f"adaptive-neon {version('adaptive-neon')}"
-    except PackageNotFoundError:  # the library on the path without being installed
-        return "adaptive-neon"
 
 
 def check_destination(output: str, base: Model, tuned: str) -> None:
