@@ -219,6 +219,14 @@ COMMANDS = {
         "-o": "C.safetensors",
         "--block": "all=.",
     },
+    "lora": {
+        "--base": "A.pkl",
+        "--tuned": "B.safetensors",
+        "--rank": "2",
+        "-o": "L.safetensors",
+        "--weights": "1",
+        "--block": "all=.",
+    },
     "inspect": {"-": "A.pkl", "--": "B.safetensors", "--block": "all=."},
     "sample": {
         "-": "B.safetensors",

@@ -7,12 +7,13 @@ import sys
 from collections.abc import Iterator
 from typing import NoReturn
 
-from adaptive_neon.commands import check, estimate, export, fid, inspect, merge, reference, sample, show
+from adaptive_neon.commands import check, estimate, export, fid, inspect, lora, merge, reference, sample, show
 from adaptive_neon.errors import InputError, printable
 from adaptive_neon.jobs.foreign import reason
 
 COMMANDS = (
     merge,
+    lora,
     inspect,
     sample,
     reference,

@@ -28,6 +28,56 @@ def add_model(parser: argparse.ArgumentParser, name: str, what: str, **options) 
     )
 
 
+def add_any_model(parser: argparse.ArgumentParser, name: str, what: str, **options) -> None:
+    """A checkpoint of any program."""
+    parser.add_argument(
+        name,
+        metavar="MODEL",
+        help=f"{what}: a .safetensors, the .index.json of shards, a folder of diffusers or transformers, a state "
+        "dict of torch (.pt, .pth, .ckpt, .bin), or an EDM .pkl",
+        **options,
+    )
+
+
+def of_a_family(path: str) -> bool:
+    """Whether a model is one that this program builds, samples and trains, which `families.checkpoints` reads.
+
+    Of what is no model at all the answer is yes too, for that reader says what is wrong. Torch is imported only for
+    its own files that no family knows.
+    """
+    from safetensors import safe_open
+
+    from adaptive_neon.families.published import READERS, read_published
+
+    model = Path(path)
+    if model.is_dir():
+        if any((model / config).exists() for config in ("model_index.json", "config.json")):
+            inside = model / "model.safetensors"
+            return inside.is_file() and of_a_family(str(inside))
+        return True
+    if model.suffix == ".safetensors":
+        try:
+            with safe_open(model, framework="numpy") as file:
+                return "architecture" in (file.metadata() or {})
+        except Exception:  # whatever is wrong with it
+            return True
+    if model.suffix in READERS and model.suffix != ".pkl" and model.is_file():
+        try:
+            read_published(model)
+        except InputError:
+            return not _is_state_dict(model)
+    return model.suffix not in (".json", ".bin")
+
+
+def _is_state_dict(path: Path) -> bool:
+    from adaptive_neon.models.opening import read_file
+
+    try:
+        return bool(read_file(path))
+    except InputError:
+        return False
+
+
 def add_configs(parser: argparse.ArgumentParser) -> None:
     """The configuration of an experiment."""
     parser.add_argument("configs", type=Path, nargs="+", help="config.yaml, and the overlay of an experiment")
@@ -42,6 +92,16 @@ def add_blocks(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=PATTERN",
         help="a block and the regular expression of its parameters' names; repeat it for each block. "
         "Default: those of the model's family, such as enc, mid and dec. --block all=. is plain Neon",
+    )
+
+
+def add_preset(parser: argparse.ArgumentParser) -> None:
+    """A cut of a network that no family here knows."""
+    parser.add_argument(
+        "--preset",
+        metavar="NAME",
+        help="the blocks of a network of another program, such as down-mid-up or block-weighted; `inspect` lists "
+        "those that fit. Default: the first of them",
     )
 
 
@@ -85,8 +145,12 @@ def extractor(features: str, inception: str | None, device: str, precision: str)
 
 def block_patterns(blocks: Sequence[str] | None, architecture: Mapping) -> dict[str, str]:
     """Block → pattern from the texts of --block, or the first preset of the architecture's family."""
-    if not blocks:
-        return dict(next(iter(settings_of(architecture).block_presets(architecture).values())))
+    return given_blocks(blocks) or dict(next(iter(settings_of(architecture).block_presets(architecture).values())))
+
+
+def given_blocks(blocks: Sequence[str] | None) -> dict[str, str]:
+    """Block → pattern from the texts of --block; empty without any."""
+    blocks = blocks or []
     patterns = dict(text.partition("=")[::2] for text in blocks)
     if len(patterns) < len(blocks) or not all(name and pattern for name, pattern in patterns.items()):
         raise InputError(f"--block: {' '.join(blocks)}; give each block once, as NAME=PATTERN")

@@ -25,6 +25,7 @@ from adaptive_neon.families.pickles import (
 )
 from adaptive_neon.jobs.foreign import require_plausible
 
+LACKING = {"bfloat16": "<u2", "float8_e4m3fn": "u1", "float8_e5m2": "u1"}  # that NumPy lacks
 LOCAL_HEADER = 30  # bytes before the name of a member
 STORAGES = {
     "torch.DoubleStorage": "<f8",
@@ -42,13 +43,17 @@ STORAGES = {
 
 @dataclass(frozen=True)
 class _Type:
-    """The type of a storage's elements: NumPy's name of it, or `bfloat16`, which NumPy lacks."""
+    """The type of a storage's elements: NumPy's name of it, or torch's of one that NumPy lacks."""
 
     name: str
 
 
-def read_torch_file(path: Path) -> object:
+def read_torch_file(path: Path, exact: bool = False) -> object:
     """The object in a file of `torch.save`.
+
+    Args:
+        exact: every tensor is a view of the file. One of a type that NumPy lacks is of a structure whose only
+            field has torch's name of the type.
 
     Returns:
         Dictionaries, lists, numbers, texts, and arrays for tensors: views of the file, or float32 for bfloat16.
@@ -77,7 +82,8 @@ def read_torch_file(path: Path) -> object:
                 raise RefusedError("holds a persistent object that is no storage")
             name = f"{folder}/{expect(str, key)}"
             if name not in storages:
-                storages[name] = _elements(data, archive.getinfo(name), expect(_Type, dtype).name, count)
+                elements = _elements(data, archive.getinfo(name), expect(_Type, dtype).name, count)
+                storages[name] = elements if exact else _as_numbers(elements)
             return storages[name]
 
         return Interpreter().run(io.BytesIO(archive.read(pickled)), _STANDINS, storage, keys=(str, int))
@@ -89,11 +95,17 @@ def _elements(data: mmap.mmap, member: zipfile.ZipInfo, dtype: str, count: int) 
         raise RefusedError("holds a compressed storage, which torch.save does not write")
     name, extra = struct.unpack_from("<HH", data, member.header_offset + LOCAL_HEADER - 4)
     start = member.header_offset + LOCAL_HEADER + name + extra
-    raw = np.dtype("<u2" if dtype == "bfloat16" else dtype)
+    raw = np.dtype([(dtype, LACKING[dtype])] if dtype in LACKING else dtype)
     if expect(int, count) * raw.itemsize > member.file_size:
         raise RefusedError("holds a storage larger than its bytes")
-    elements = np.frombuffer(data, raw, count, start)
-    return (elements.astype("<u4") << 16).view("<f4") if dtype == "bfloat16" else elements
+    return np.frombuffer(data, raw, count, start)
+
+
+def _as_numbers(elements: np.ndarray) -> np.ndarray:
+    """The same as a type that NumPy has: bfloat16 as float32."""
+    if elements.dtype.names == ("bfloat16",):
+        return (elements["bfloat16"].astype("<u4") << 16).view("<f4")
+    return elements
 
 
 def plain_state_dict(content: object, size: int) -> dict[str, np.ndarray] | None:
@@ -108,6 +120,8 @@ def plain_state_dict(content: object, size: int) -> dict[str, np.ndarray] | None
         return None
     if not all(type(array) is np.ndarray for array in content.values()):
         return None
+    if any(array.dtype.kind == "V" for array in content.values()):
+        raise RefusedError("holds float8, which no family of models computes with")
     if sum(array.nbytes for array in content.values()) > 2 * size:  # bfloat16 is float32 by now
         raise RefusedError("holds tensors larger than the file")
     return {
@@ -120,13 +134,37 @@ def _new_dict() -> OrderedDict:
     return OrderedDict()
 
 
+def _typed_view(
+    storage: np.ndarray,
+    offset: int,
+    size: tuple,
+    stride: tuple,
+    requires_grad: bool,
+    hooks: dict,
+    dtype: _Type,
+    *_: object,
+) -> np.ndarray:
+    """A view of a storage of bytes as elements of a type that has no storage of its own, such as float8."""
+    name = expect(_Type, dtype).name
+    raw = np.dtype([(name, LACKING[name])])
+    if expect(np.ndarray, storage).dtype != np.uint8:
+        raise RefusedError("holds a tensor of a type that is not its storage's")
+    return view(storage.view(raw), offset, size, stride, requires_grad, hooks)
+
+
 def _no_data(*_: object) -> Module:
     return Module("no data")
 
 
-_STANDINS: dict[str, object] = {
-    "argparse.Namespace": _no_data,
-    "collections.OrderedDict": _new_dict,
-    "torch._utils._rebuild_parameter": parameter,
-    "torch._utils._rebuild_tensor_v2": view,
-} | {name: _Type(dtype) for name, dtype in STORAGES.items()}
+_STANDINS: dict[str, object] = (
+    {
+        "argparse.Namespace": _no_data,
+        "collections.OrderedDict": _new_dict,
+        "torch._utils._rebuild_parameter": parameter,
+        "torch._utils._rebuild_tensor_v2": view,
+        "torch._utils._rebuild_tensor_v3": _typed_view,
+        "torch.storage.UntypedStorage": _Type("u1"),
+    }
+    | {f"torch.{name}": _Type(name) for name in LACKING}
+    | {name: _Type(dtype) for name, dtype in STORAGES.items()}
+)

@@ -40,10 +40,45 @@ def replacing(path: str | Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     try:
-        yield temporary
-        with open(temporary, "rb") as file:
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
+        with _disk_of(path):
+            yield temporary
+            _flush(temporary)
+            os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def replacing_folder(path: str | Path) -> Iterator[Path]:
+    """Yield a new temporary folder beside `path`; it takes the name `path` only if the block succeeds.
+
+    Raises:
+        InputError: the disk is full.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with _disk_of(path):
+            temporary.mkdir()
+            yield temporary
+            for folder, _, names in os.walk(temporary):
+                for name in names:
+                    _flush(Path(folder, name))
+            os.replace(temporary, path)  # an empty folder gives way
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _flush(path: Path) -> None:
+    with open(path, "rb") as file:
+        os.fsync(file.fileno())
+
+
+@contextmanager
+def _disk_of(path: Path) -> Iterator[None]:
+    try:
+        yield
     except Exception as error:
         # Some writers take the space in advance, others say no more than that they failed.
         said = any(words in str(error) for words in ("No space left", "quota exceeded"))
@@ -51,8 +86,6 @@ def replacing(path: str | Path) -> Iterator[Path]:
         if said or (disk.total and disk.free < FULL):
             raise InputError(f"{path}: no space left on the disk; free some and start again") from None
         raise
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def check_output(path: str, *suffixes: str, reads: Iterable[str] = ()) -> None:
@@ -73,6 +106,18 @@ def check_output(path: str, *suffixes: str, reads: Iterable[str] = ()) -> None:
         raise InputError(f"{path}: a folder; give the name of a file")
     if any(os.path.exists(source) and os.path.samefile(path, source) for source in reads if os.path.exists(path)):
         raise InputError(f"{path}: the command reads this file; give another name")
+
+
+def check_new_folder(path: str | Path) -> None:
+    """Check before any work that a folder can be made there.
+
+    Raises:
+        InputError: something is there, or the folder above it cannot be made or written.
+    """
+    path = Path(path)
+    check_writable(path)
+    if os.path.lexists(path) and not (path.is_dir() and not any(path.iterdir())):
+        raise InputError(f"{path}: is there already; give the name of a new folder")
 
 
 def check_writable(path: str | Path) -> None:

@@ -1,14 +1,28 @@
 """The merge: negative extrapolation from the collapsed model, on plain arrays."""
 
 from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
 from adaptive_neon.errors import InputError
 
+if TYPE_CHECKING:
+    import torch
+
+Array = TypeVar("Array", np.ndarray, "torch.Tensor")
+
+
+def extrapolate(theta_r: Array, theta_s: Array, w: float) -> Array:
+    """θ = θ_r − w·(θ_s − θ_r) (Neon, arXiv 2510.03597, eq. 1), in the type and the memory of the arguments."""
+    theta_s -= theta_r
+    theta_s *= w
+    theta_r -= theta_s
+    return theta_r
+
 
 class Merged(Mapping[str, np.ndarray]):
-    """θ = θ_r − w·(θ_s − θ_r), with one w per block (Neon, arXiv 2510.03597, eq. 1; a w per block: Adaptive Neon).
+    """`extrapolate` with one w per block (Adaptive Neon), on whole models.
 
     A tensor is computed each time that it is asked for, so that of models that are files one tensor at a time is
     in memory. It has the type of θ_r's; the arithmetic is done in float64, so that w = 0 and w = −1 give the
@@ -46,7 +60,7 @@ class Merged(Mapping[str, np.ndarray]):
         require_same_shape(name, theta_r, theta_s)
         reference = theta_r.astype(np.float64)
         with np.errstate(over="ignore", invalid="ignore"):  # the result tells
-            return (reference - w * (theta_s.astype(np.float64) - reference)).astype(theta_r.dtype)
+            return extrapolate(reference, theta_s.astype(np.float64), w).astype(theta_r.dtype)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.base)
