@@ -42,8 +42,8 @@ def add_any_model(parser: argparse.ArgumentParser, name: str, what: str, **optio
 def of_a_family(path: str) -> bool:
     """Whether a model is one that this program builds, samples and trains, which `families.checkpoints` reads.
 
-    Of what is no model at all the answer is yes too, for that reader says what is wrong. Torch is imported only for
-    its own files that no family knows.
+    Of what is no model at all the answer is yes too, for that reader says what is wrong. Torch is imported only
+    for its own files that no family knows.
     """
     from safetensors import safe_open
 
