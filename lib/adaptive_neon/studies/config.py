@@ -18,7 +18,7 @@ from adaptive_neon.search.settings import combinations
 MOST_POINTS = 10_000  # of a grid: more would take hours to plan, and years to run
 FOLDERS = {  # of results
     "toy": "the 2-D Gaussian studies",
-    "collapse": "the studies of self-consuming loops",
+    "collapse": "the studies of loops",
     "compare": "several studies on one page",
 }
 MOST_JOBS = 10_000  # of a study's search: planning them takes Snakemake a minute
