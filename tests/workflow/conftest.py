@@ -10,20 +10,28 @@ from filelock import FileLock
 from . import runner
 
 
-@pytest.fixture(scope="session")
-def finished(tmp_path_factory) -> Path:
-    """The folder of a finished tiny study, with what it told in terminal.txt. Read only, but for dry runs."""
+def run_once(tmp_path_factory, name: str, *flags: str, target: str = "all") -> Path:
+    """The folder `name` in which a tiny run was brought to its end, once for all workers.
+
+    What it told is in terminal.txt.
+    """
     base = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:  # one study for all workers
+    if "PYTEST_XDIST_WORKER" in os.environ:
         base = base.parent
-    folder = base / "finished"
+    folder = base / name
     with FileLock(f"{folder}.lock"):
         if not (folder / "terminal.txt").exists():
             folder.mkdir(exist_ok=True)
-            process = runner.run(folder, None, "--logger", "adaptive-neon")
+            process = runner.run(folder, None, *flags, target=target)
             assert process.returncode == 0, process.stdout
             (folder / "terminal.txt").write_text(process.stdout)
     return folder
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory) -> Path:
+    """The folder of a finished tiny study, with what it told in terminal.txt. Read only, but for dry runs."""
+    return run_once(tmp_path_factory, "finished", "--logger", "adaptive-neon")
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from adaptive_neon.collapse.summary import terminal_lines
 from markupsafe import escape
 
 from . import runner
+from .conftest import run_once
 
 COLLAPSE = "results/collapse"
 DRAWN = {("collapse_figures",), ("collapse_report",)}
@@ -21,10 +22,7 @@ RESULT = {("collapse_summary",), *DRAWN}
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     """The folder of finished tiny studies. Read only, but for dry runs."""
-    folder = tmp_path_factory.mktemp("collapse")
-    process = runner.run(folder, target="collapse")
-    assert process.returncode == 0, process.stdout
-    return folder
+    return run_once(tmp_path_factory, "collapse", target="collapse")
 
 
 @pytest.fixture(scope="module")
