@@ -92,6 +92,10 @@ rule collapse_curves:
         "../scripts/collapse_curves.py"
 
 
+# By name, since storage changes what the rule's output says.
+PREVENTION = [f"{COLLAPSE}/prevention/{model}.json" for model in COLLAPSE_MODELS]
+
+
 rule collapse_prevention:
     output:
         f"{COLLAPSE}/prevention/{{model}}.json",
@@ -137,7 +141,7 @@ rule collapse_summary:
         statements=rules.collapse_laws.output[0],
         curves=rules.collapse_curves.output[0],
         neon=rules.collapse_neon.output[0],
-        prevention=expand(rules.collapse_prevention.output, model=COLLAPSE_MODELS),
+        prevention=PREVENTION,
     output:
         summary=f"{COLLAPSE}/summary.json",
         tables=expand(
@@ -167,7 +171,7 @@ rule collapse_figures:
         mixture=rules.collapse_mixture.output[0],
         curves=rules.collapse_curves.output[0],
         neon=rules.collapse_neon.output[0],
-        prevention=expand(rules.collapse_prevention.output, model=COLLAPSE_MODELS),
+        prevention=PREVENTION,
     output:
         expand(f"{COLLAPSE}/figures/{{figure}}.svg", figure=collapse_layout.FIGURES),
     log:
