@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+import uuid
 from pathlib import Path
 
 import yaml
@@ -22,7 +23,8 @@ WILDCARD = re.compile(r"(\w+)=([^,\n]+)")
 
 def command(folder: Path, config: dict | None = None, *flags: str, target: str = "all") -> list[str]:
     """The snakemake call for the tiny study in `folder`, with `config` laid over it."""
-    overlay = folder / "overlay.yaml"
+    # A name of its own: workers share the finished studies, and plan changes of them at the same time.
+    overlay = folder / f"overlay-{uuid.uuid4().hex}.yaml"
     overlay.write_text(yaml.safe_dump(config or {}))
     return [
         sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile", "--directory", folder,
