@@ -45,10 +45,10 @@ def compare(
         entry[role] = {"w": parse_point(name), "search_fid": search[name]["fid"]} | entry[role]
         entry[role]["winners_curse"] = winners_curse(heldout[name], search[name])
     entry["indistinguishable"] = [parse_point(name) | parse_settings(name) for name in indistinguishable]
-    entry["diagonal"] = [
-        {"w": w, **_sampler(name)} | {key: with_intervals(search[name])[key] for key in DIAGONAL}
-        for w, name in diagonal(search).items()
-    ]
+    entry["diagonal"] = []
+    for w, name in diagonal(search).items():
+        measured = with_intervals(search[name])
+        entry["diagonal"].append({"w": w, **_sampler(name)} | {key: measured[key] for key in DIAGONAL})
     entry["improvement"] = fid_difference(heldout[roles["base"]], heldout[roles["global"]])
     entry["blockwise_improvement"] = fid_difference(heldout[roles["base"]], heldout[roles["blockwise"]])
     entry["changes"] = {name: change(heldout[roles["base"]], heldout[roles["global"]], name) for name in PRDC}

@@ -22,10 +22,10 @@ class Study:
         self.snapshots: list[int] = config["finetune"]["snapshots_kimg"]
         weights = sorted(map(float, config["grid"]["weights"]))
         self.grid_points = grid(dict.fromkeys(self.blocks, weights))
-        self.diagonal_points = diagonal(self.blocks, sorted({*weights, *config["grid"]["diagonal"]}))
         self.settings = combinations(config["grid"].get("sampler", {}))
-        if len(self.settings) > 1:  # the base model is searched, too
-            self.diagonal_points = diagonal(self.blocks, sorted({0.0, *weights, *config["grid"]["diagonal"]}))
+        searched_base = {0.0} if len(self.settings) > 1 else set()  # over its sampler settings
+        single = sorted({*searched_base, *weights, *config["grid"]["diagonal"]})
+        self.diagonal_points = diagonal(self.blocks, single)
         self.cells: dict[str, list[Point]] = cells([*self.grid_points, *self.diagonal_points])
         self.base_point = dict.fromkeys(self.blocks, 0.0)
         self.collapsed_point = dict.fromkeys(self.blocks, -1.0)
