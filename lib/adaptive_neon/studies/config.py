@@ -240,6 +240,8 @@ def _contradictions(config: Mapping) -> Iterator[tuple[str, str]]:
                 f"{config[key]['images']} does not split into intervals.seed_blocks = "
                 f"{config['intervals']['seed_blocks']} equal blocks; choose a multiple",
             )
+        elif uneven := _uneven_classes(config, config[key]["images"] // config["intervals"]["seed_blocks"]):
+            yield f"{key}.images", f"{config[key]['images']} makes {uneven}"
         left = config[key]["images"] - config[key]["images"] // config["intervals"]["seed_blocks"]
         if config["metrics"]["neighbours"] >= left:
             yield (
@@ -266,6 +268,21 @@ def _contradictions(config: Mapping) -> Iterator[tuple[str, str]]:
         )
     yield from _toy_contradictions(config["toy"])
     yield from _collapse_contradictions(config["collapse"])
+
+
+def _uneven_classes(config: Mapping, block: int) -> str | None:
+    """What is wrong with blocks of so many seeds, if they cannot hold all of the balanced classes equally often.
+
+    The jackknife would take a block's surplus of some classes for noise of the images. The classes of a
+    base.checkpoint without base.architecture are not known here.
+    """
+    classes = (config["base"]["architecture"] or {}).get("label_dim", 0)
+    if config["classes"] != "balanced" or not classes or block % classes == 0:
+        return None
+    return (
+        f"blocks of {block} (intervals.seed_blocks), which {classes} balanced classes cannot share evenly; choose a "
+        f"multiple of {config['intervals']['seed_blocks'] * classes}, other blocks, or classes: drawn"
+    )
 
 
 def _toy_contradictions(toy: Mapping) -> Iterator[tuple[str, str]]:
