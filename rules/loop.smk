@@ -180,7 +180,7 @@ rule loop_self_train:
         previous=f"{GENERATION}/trained.safetensors",
         codec=CODEC,
         data=DATA,
-        synthetic=f"{GENERATION}/own.npz",
+        synthetic=[f"{GENERATION}/own.npz"],
     output:
         model=f"{GENERATION}/self-trained.safetensors",
         losses=f"{GENERATION}/self-losses.csv",

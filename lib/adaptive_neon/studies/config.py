@@ -23,7 +23,7 @@ FOLDERS = {  # of results
 }
 MOST_JOBS = 10_000  # of a study's search: planning them takes Snakemake a minute
 SHARES = ("fixed", "fresh")  # the data of a loop's regime that have a share of real images
-JOBS_OF_A_GENERATION = 10  # of a loop, at most
+JOBS_OF_A_GENERATION = 9  # of a loop, at most
 HIGHEST_SEED = 2**32 - 1  # torch's generator on a CPU takes 32 bits of a seed
 
 # JSON calls 2.0 an integer and lets infinities pass; a number of images is neither.
