@@ -34,9 +34,7 @@ def model_before(wildcards):
 
 
 def own_model(wildcards):
-    return generation_model(
-        wildcards.replica, wildcards.regime, wildcards.generation
-    )
+    return generation_model(wildcards.replica, wildcards.regime, wildcards.generation)
 
 
 def training_images(wildcards):
@@ -136,9 +134,7 @@ rule loop_train:
         regime=composition,
         start=lambda wildcards: LOOP.regimes[wildcards.regime].start,
         size=LOOP.images,
-        composition_seed=lambda wildcards: LOOP.composition_seed(
-            int(wildcards.replica)
-        ),
+        composition_seed=lambda wildcards: LOOP.composition_seed(int(wildcards.replica)),
         training=lambda wildcards: LOOP.training(LOOP.regimes[wildcards.regime].start),
         seed=lambda wildcards: LOOP.training_seed(
             int(wildcards.replica),

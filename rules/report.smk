@@ -1,9 +1,7 @@
 # What a reader sees: summary.json, tables, figures, and the report that binds them into one page.
 
 IMAGE_SETS = ("synthetic", "search", "heldout")
-STUDY_CONFIG = {
-    key: value for key, value in SHOWN_CONFIG.items() if key != "loop"
-}
+STUDY_CONFIG = {key: value for key, value in SHOWN_CONFIG.items() if key != "loop"}
 ALL_SEEDS = [
     {"replica": replica}
     | {images: STUDY.seeds(images, replica) for images in IMAGE_SETS}

@@ -11,7 +11,7 @@ with job(snakemake.log[0], snakemake.threads):
     save_figure(plot_generations(read_json(inputs.summary)), outputs.curves)
     sheets = {}
     for (regime, _, generation), path in zip(params.runs, inputs.images, strict=True):
-        rows = sheets.setdefault(regime, {"0": read_images(inputs.base[0], params.point)[0]})
-        rows[str(generation)] = read_images(path, "images")[0]
+        rows = sheets.setdefault(regime, {"generation 0": read_images(inputs.base[0], params.point)[0]})
+        rows[f"generation {generation}"] = read_images(path, "images")[0]
     for rows, path in zip(sheets.values(), outputs.sheets, strict=True):
         save_figure(plot_sheet(rows), path)

@@ -11,7 +11,7 @@ def test_mean_and_deviation_are_numpys():
 
 
 def test_the_norm_of_the_covariance_has_no_bias():
-    """20 dimensions of variance 1 have ‖Σ‖² = 20; the square of a sample covariance of 50 rows is some (20² + 20)/50 above."""
+    """20 dimensions of variance 1 have ‖Σ‖² = 20; the square of a covariance of 50 rows is (20² + 20)/49 above."""
     rng = np.random.default_rng(0)
     squares = [spread(rng.standard_normal((50, 20)))["covariance_norm"] ** 2 for _ in range(300)]
     error = np.std(squares, ddof=1) / np.sqrt(len(squares))

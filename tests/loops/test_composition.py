@@ -1,4 +1,4 @@
-"""What each regime puts into the training set of a generation. An image here is its number; real ones are below 100."""
+"""What each regime puts into a training set. An image here is its number; real ones are below 100."""
 
 import numpy as np
 import pytest

@@ -6,7 +6,7 @@ from adaptive_neon.loops.estimate import rules_of, work_of
 
 @pytest.fixture
 def loop(config):
-    """Two replicas of three generations: one regime as trained, and one whose models Neon corrects after a search."""
+    """Two replicas of three generations: one regime without Neon, one whose models it corrects after a search."""
     config["replicas"] = 2
     config["loop"] |= {"generations": 3, "images": 500, "kimg": 10}
     config["loop"]["regimes"] = [

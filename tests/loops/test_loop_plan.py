@@ -12,7 +12,7 @@ def loop(config):
 
 
 def test_no_image_is_drawn_twice_nor_measured(loop, config):
-    """The seeds of all generations, of Neon's own images and of the measured ones are disjoint, over the replicas."""
+    """The seeds of all generations, of Neon's own images and of the measured ones are disjoint."""
     ranges = [loop.seeds(replica, g, own) for replica in (0, 1) for g in range(5) for own in (False, True)]
     for section in ("search", "heldout"):
         first, images = config[section]["first_seed"], config[section]["images"]
@@ -51,7 +51,7 @@ def test_from_scratch_a_generation_is_trained_as_the_base_model(loop, config):
     ],
 )
 def test_which_self_training_neon_turns_around(regime, turns_step, corrects_model):
-    """Continuing on the model's own images alone is Neon's self-training; after anything else it is yet to come."""
+    """Continuing on a model's own images alone is Neon's self-training; after all else it is yet to come."""
     assert (regime.turns_step, regime.corrects_model) == (turns_step, corrects_model)
 
 

@@ -183,7 +183,11 @@ def test_faults_of_one_key(config, schema, refuses, key, value, words):
         ({"loop.regimes": 2 * [{"name": "a", "data": "replace"}]}, "loop.regimes", "repeat"),
         ({"loop.generations": 900, "replicas": 9}, "loop.generations", "more than 10,000"),
         ({"loop.generations": 2, "loop.first_seed": 52000}, "loop.first_seed", "overlap the heldout seeds"),
-        ({"loop.generations": 100, "loop.images": 9000, "replicas": 2}, "replica_stride", "replicas would share seeds"),
+        (
+            {"loop.generations": 100, "loop.images": 9000, "replicas": 2},
+            "replica_stride",
+            "replicas would share seeds",
+        ),
         ({"collapse.study.shown": [0.3]}, "collapse.study.shown", "0.3 is not in collapse.study.shares"),
         ({"collapse.mixture.means": [0, 1]}, "collapse.mixture.weights", "3 weights, 2 means and 3 deviations"),
         ({"collapse.mixture.weights": [0.2, 0.3, 0.4]}, "collapse.mixture.weights", "they add up to 0.9"),

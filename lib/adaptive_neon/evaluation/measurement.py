@@ -96,9 +96,9 @@ def measure(
         output: features → logits of classes [K, D], for the Inception score; None for none.
 
     Returns:
-        `images`, `dimension` (of the features), `fid`, `precision`, `recall`, `density`, `coverage`, `variance` (of
-        the features, tr Σ / tr Σ_r), `recall_by_class` (in the order of the classes); in `without_block` a list of K
-        for each metric; `spread` of the `pixels`, in [0, 255], and of the `features` (see `spread.spread`); maybe
+        `images`, `dimension` (of the features), `fid`, `precision`, `recall`, `density`, `coverage`, `variance`
+        (tr Σ / tr Σ_r of the features), `recall_by_class` (in the order of the classes); in `without_block` a list
+        of K for each metric; `spread` of the `pixels`, in [0, 255], and of the `features` (see `spread`); maybe
         `kid` and `kid_deviation`, which is over subsets; maybe `inception_score` and `inception_score_deviation`,
         which is over parts. A model that diverged gives `fid` None and `diverged` True alone.
     """

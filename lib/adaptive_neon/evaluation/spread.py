@@ -1,4 +1,4 @@
-"""How widely a set of images, or of their features, is spread: mean, standard deviation, norm of the covariance."""
+"""How widely images, or their features, are spread: mean, standard deviation, norm of the covariance."""
 
 import numpy as np
 

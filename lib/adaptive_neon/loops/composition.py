@@ -57,4 +57,4 @@ def _take(images: Images, indices: np.ndarray) -> Images:
 
 def _join(sets: Sequence[Images]) -> Images:
     images, labels = zip(*sets, strict=True)
-    return np.concatenate(images), None if any(l is None for l in labels) else np.concatenate(labels)
+    return np.concatenate(images), None if any(part is None for part in labels) else np.concatenate(labels)

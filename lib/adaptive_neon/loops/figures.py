@@ -24,7 +24,9 @@ def plot_generations(summary: Mapping) -> Figure:
     figure = Figure(figsize=(WIDTH, 9), layout="constrained")
     grid = figure.add_gridspec(3, 2)
     top = figure.add_subplot(grid[0, :])
-    panels = dict(zip(PANELS, [top, *(figure.add_subplot(grid[1 + i // 2, i % 2]) for i in range(4))], strict=True))
+    panels = dict(
+        zip(PANELS, [top, *(figure.add_subplot(grid[1 + i // 2, i % 2]) for i in range(4))], strict=True)
+    )
     styles = CURVES * len(summary["regimes"])
     for metric, axes in panels.items():
         for entry, style in zip(summary["regimes"], styles, strict=False):
@@ -39,7 +41,11 @@ def plot_generations(summary: Mapping) -> Figure:
             for replica in entry["replicas"] if summary["replicas"] > 1 else []:
                 points = [(g, e[metric]) for g, e in enumerate(replica) if e["fid"] is not None]
                 axes.scatter(
-                    *zip(*points, strict=True), s=8, facecolor="none", edgecolor=style["color"], marker=style["marker"]
+                    *zip(*points, strict=True),
+                    s=8,
+                    facecolor="none",
+                    edgecolor=style["color"],
+                    marker=style["marker"],
                 )
         axes.set_ylabel(PANELS[metric])
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))

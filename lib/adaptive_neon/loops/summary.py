@@ -31,13 +31,13 @@ def summarise(
     Args:
         images: held out, of each model.
         regimes: the entries of `loop.regimes` in the configuration.
-        measured: regime → for each replica the metrics of the generations 0 …, as `measurement.measure` gives them.
+        measured: regime → for each replica the metrics of the generations 0 …, as `measurement.measure` gives.
         weights: regime → for each replica the w of the generations 1 …; only of regimes with Neon.
 
     Returns:
-        For each regime its `replicas`, a list of generations each; `generations`, what all replicas say together of
-        each; `rise`, FID of the last generation − FID of generation 0. For each regime with Neon and one that is the
-        same without it, in `neon`, `gain`, the FID without − the FID with it, for each generation.
+        For each regime its `replicas`, a list of generations each; `generations`, what all replicas say together
+        of each; `rise`, FID of the last generation − FID of generation 0. For each regime with Neon and one that
+        is the same without it, in `neon`, `gain`, the FID without − the FID with it, for each generation.
     """
 
     def difference(a: str, b: str, generation: int, other: int) -> dict:
@@ -89,8 +89,9 @@ def without_neon(regime: Mapping, regimes: Iterable[Mapping]) -> list[str]:
 def together(entries: Sequence[Mapping], metric: str, seed_blocks: int) -> dict | None:
     """Mean of a metric over the replicas and its interval; None if a replica diverged.
 
-    The interval is the wider of that over replicas and that over the seeds of the images (see `summary.two_levels`);
-    of one replica, the latter. Of the FID, `mean` is the plain one and `interval` is around the corrected one, `corrected`.
+    The interval is the wider of that over replicas and that over the seeds of the images, as in
+    `studies.summary.two_levels`; of one replica, the latter. Of the FID, `mean` is the plain one and `interval` is
+    around the corrected one, `corrected`.
     """
     if any(entry["fid"] is None for entry in entries):
         return None
@@ -102,7 +103,10 @@ def together(entries: Sequence[Mapping], metric: str, seed_blocks: int) -> dict 
 
 
 def together_difference(pairs: Sequence[tuple[Mapping, Mapping]], seed_blocks: int) -> dict:
-    """FID(a) − FID(b) over the replicas, paired by seed: `mean`, of plain FIDs; `corrected` with its interval; verdict on b."""
+    """FID(a) − FID(b) over the replicas, paired by seed, and the verdict on b.
+
+    `mean` is that of plain FIDs, `interval` is around `corrected`.
+    """
     differences = [fid_difference(a, b) for a, b in pairs]
     if any(difference["fid"] is None for difference in differences):
         return {"mean": None, "corrected": None, "interval": None, "verdict": "not distinguishable"}
@@ -165,7 +169,9 @@ def terminal_lines(summary: Mapping) -> list[str]:
     ]
     for entry in regimes:
         now = entry["generations"][-1]
-        lines.append(f"  {entry['regime']['name']} ({described(entry['regime'])}): {_fate(base, now, entry['rise'])}")
+        lines.append(
+            f"  {entry['regime']['name']} ({described(entry['regime'])}): {_fate(base, now, entry['rise'])}"
+        )
     for entry in summary["neon"]:
         lines.append(f"  Neon: {_gain(entry)}")
     return lines
@@ -187,11 +193,11 @@ def _gain(entry: Mapping) -> str:
     last = entry["gain"][-1]
     if last["interval"] is None:
         return f"{entry['regime']} or {entry['without']} diverged"
+    than = "from" if last["verdict"] == "not distinguishable" else "than"
     counts = ", ".join(f"{verdicts.count(v)} {v}" for v in dict.fromkeys(verdicts))
     return (
-        f"{entry['regime']} is {last['verdict']}{' than' if last['verdict'] != 'not distinguishable' else ' from'} "
-        f"{entry['without']} in the last generation, FID {entry['without']} − FID {entry['regime']} = "
-        f"{number(last['corrected'])} {_ends(last['interval'])}, corrected; over all generations: {counts}"
+        f"{entry['regime']} is {last['verdict']} {than} {entry['without']} in the last generation, "
+        f"FID {entry['without']} − FID {entry['regime']} = {number(last['corrected'])} {_ends(last['interval'])}, corrected; over all generations: {counts}"
     )
 
 
@@ -224,7 +230,16 @@ def _generations(summary: Mapping) -> list[list[str]]:
 
 
 def _regimes(summary: Mapping) -> list[list[str]]:
-    rows = [["regime", "trained on", "FID, generation 0", "FID, last", "rise, corrected [95 %]", "against generation 0"]]
+    rows = [
+        [
+            "regime",
+            "trained on",
+            "FID, generation 0",
+            "FID, last",
+            "rise, corrected [95 %]",
+            "against generation 0",
+        ]
+    ]
     for entry in summary["regimes"]:
         first, last, rise = entry["generations"][0], entry["generations"][-1], entry["rise"]
         change = f"{number(rise['corrected'])} {_ends(rise['interval'])}" if rise["interval"] else "diverged"

@@ -285,7 +285,10 @@ def _loop_contradictions(config: Mapping) -> Iterator[tuple[str, str]]:
             if "real" not in regime:
                 yield f"{key}.real", f"missing, but data: {regime['data']} needs the share of real images"
             elif not 0 < (count := round(regime["real"] * loop["images"])) < loop["images"]:
-                yield f"{key}.real", f"{regime['real']} makes {count} of {loop['images']} images real; change either"
+                yield (
+                    f"{key}.real",
+                    f"{regime['real']} makes {count} of {loop['images']} images real; change either",
+                )
         elif "real" in regime:
             yield f"{key}.real", f"{regime['real']}, but data: {regime['data']} has no share; remove it"
         if regime.get("start") == "scratch" and not config["base"]["training"]:
@@ -296,8 +299,8 @@ def _loop_contradictions(config: Mapping) -> Iterator[tuple[str, str]]:
     if jobs > MOST_JOBS:
         yield (
             "loop.generations",
-            f"{loop['generations']} × {len(names)} regimes × {replicas} replicas are up to {jobs:,} jobs, more than "
-            f"{MOST_JOBS:,}; use fewer of one or the other",
+            f"{loop['generations']} × {len(names)} regimes × {replicas} replicas are up to {jobs:,} jobs, "
+            f"more than {MOST_JOBS:,}; use fewer of one or the other",
         )
     seeds = range(loop["first_seed"], loop["first_seed"] + 2 * (loop["generations"] + 1) * loop["images"])
     for key in ("search", "heldout"):
