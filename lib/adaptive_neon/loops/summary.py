@@ -197,7 +197,8 @@ def _gain(entry: Mapping) -> str:
     counts = ", ".join(f"{verdicts.count(v)} {v}" for v in dict.fromkeys(verdicts))
     return (
         f"{entry['regime']} is {last['verdict']} {than} {entry['without']} in the last generation, "
-        f"FID {entry['without']} − FID {entry['regime']} = {number(last['corrected'])} {_ends(last['interval'])}, corrected; over all generations: {counts}"
+        f"FID {entry['without']} − FID {entry['regime']} = {number(last['corrected'])} {_ends(last['interval'])}, "
+        f"corrected; over all generations: {counts}"
     )
 
 
