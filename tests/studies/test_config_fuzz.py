@@ -146,7 +146,7 @@ def contradiction(draw):
     """The default configuration with values that are sound alone and not together, and a word of the message."""
     small = st.integers(1, 50)
     first, count = DEFAULT["search"]["first_seed"], DEFAULT["search"]["images"]
-    kind = draw(st.integers(0, 10))
+    kind = draw(st.integers(0, 11))
     if kind == 0:
         overlap = draw(st.integers(max(first - DEFAULT["heldout"]["images"] + 1, 0), first + count - 1))
         return put(DEFAULT, ("heldout", "first_seed"), overlap), "heldout"
@@ -180,6 +180,10 @@ def contradiction(draw):
         blocks, classes = DEFAULT["intervals"]["seed_blocks"], DEFAULT["base"]["architecture"]["label_dim"]
         images = blocks * draw(st.integers(2, 500).filter(lambda n: n % classes))
         return put(DEFAULT, (draw(st.sampled_from(["search", "heldout"])), "images"), images), "classes"
+    if kind == 10:
+        first = draw(st.sampled_from(["search", "heldout"]))
+        config = put(DEFAULT, ("loop", "generations"), draw(st.integers(1, 20)))
+        return put(config, ("loop", "first_seed"), DEFAULT[first]["first_seed"]), "loop.first_seed"
     sides = draw(st.integers(2, 400).filter(lambda side: side % 2))
     return put(DEFAULT, ("base", "architecture", "img_resolution"), sides), "img_resolution"
 
@@ -250,6 +254,7 @@ def sound(draw):
     if draw(st.booleans()):
         config["blocks"] = [{"name": "all", "pattern": "."}]
     config["replicas"] = draw(st.integers(1, 3))
+    config["loop"]["generations"] = draw(st.integers(0, 3))
     config["run"] |= {"sampling_batch": draw(st.integers(1, 600)), "shards": draw(st.integers(1, 9))}
     return config
 
