@@ -30,6 +30,7 @@ else:
 localrules:
     data,
     import_statistics,
+    given_images,
     select,
     summary,
     figures,

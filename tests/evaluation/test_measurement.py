@@ -56,6 +56,17 @@ def test_shares_and_their_replicates(images, real):
     assert metrics["recall"] < 1
 
 
+def test_variance_of_the_features_and_spread(images, real):
+    """Relative to the real images'; the whole spread of pixels and features as NumPy tells it."""
+    metrics = measure(extract, images, real, 4)
+    total = np.trace(np.cov(extract(images).T)) / np.trace(real.statistics.covariance)
+    assert metrics["variance"] == pytest.approx(total, rel=1e-5)
+    without = np.trace(np.cov(extract(images[30:]).T)) / np.trace(real.statistics.covariance)
+    assert metrics["without_block"]["variance"][0] == pytest.approx(without, rel=1e-5)
+    assert metrics["spread"]["pixels"]["mean"] == pytest.approx(images.mean())
+    assert metrics["spread"]["features"]["mean"] == pytest.approx(extract(images).mean(), rel=1e-5)
+
+
 def test_recall_by_class(images, real):
     """The classes of the real images partition them: the recall is the mean over the classes."""
     metrics = measure(extract, images, real, 4)
