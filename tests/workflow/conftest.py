@@ -22,7 +22,7 @@ def run_once(tmp_path_factory, name: str, *flags: str, target: str = "all") -> P
     with FileLock(f"{folder}.lock"):
         if not (folder / "terminal.txt").exists():
             folder.mkdir(exist_ok=True)
-            process = runner.run(folder, None, *flags, target=target)
+            process = runner.run(folder, None, *flags, target=target, fresh=True)
             assert process.returncode == 0, process.stdout
             (folder / "terminal.txt").write_text(process.stdout)
     return folder
