@@ -242,7 +242,7 @@ COMMANDS = {
     "reference": {"-": "images.npz", "-o": "new.npz", "--device": "cpu"},
     "show": {"-": "results"},
     "check": {"-": "config.yaml", "--": "overlay.yaml"},
-    "estimate": {"-": "config.yaml", "--results": "results", "--device": "cpu"},
+    "estimate": {"-": "config.yaml", "--": "overlay.yaml", "--results": "results", "--device": "cpu"},
 }
 ODD = st.one_of(
     st.sampled_from(
@@ -293,7 +293,7 @@ def test_odd_arguments(good, line_of, command, monkeypatch, root):
     for name in ("schemas", "config.yaml"):
         if not Path(name).exists():
             Path(name).symlink_to(root / name)
-    Path("overlay.yaml").write_text("{}")
+    Path("overlay.yaml").write_bytes((root / "tests/tiny.yaml").read_bytes())
     before = set(Path(".").iterdir())
     options = COMMANDS[command]
 

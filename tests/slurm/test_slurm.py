@@ -13,6 +13,15 @@ from workflow.runner import SMALL
 
 RESULT = "results/tiny/summary.json"
 PROFILE = runner.ROOT / "profiles/slurm/config.yaml"
+# `snakemake` that looks at the queue every two seconds. The plugin waits ten seconds longer after each look that
+# finds no job ended, which for jobs of seconds is most of a test's time.
+IMPATIENT = """
+import asyncio
+from snakemake.cli import main
+from snakemake_interface_executor_plugins.executors.remote import RemoteExecutor
+RemoteExecutor.sleep = lambda self: asyncio.sleep(2)
+main()
+"""
 
 
 @pytest.fixture(scope="module")
@@ -29,9 +38,9 @@ def start(cluster, tmp_path):
     processes = []
 
     def run(profile: Path = PROFILE) -> subprocess.Popen:
-        flags = ("--profile", profile.parent, "--slurm-init-seconds-before-status-checks", "7")
+        python, _, _, *words = runner.command(tmp_path, SMALL, "--profile", profile.parent)
         with open(tmp_path / "said", "a") as said:
-            command = runner.command(tmp_path, SMALL, *flags)
+            command = [python, "-c", IMPATIENT, *words]
             processes.append(subprocess.Popen(command, env=cluster.environment, stdout=said, stderr=said))
         return processes[-1]
 

@@ -6,7 +6,6 @@ keys, values within the schema's limits that may contradict each other, and soun
 
 import copy
 import math
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -21,6 +20,7 @@ from adaptive_neon.studies.layers import read_scalars
 from adaptive_neon.studies.plan import Study
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from workflow import runner
 
 ROOT = Path(__file__).parents[2]
 WITHOUT_FAMILY = yaml.safe_load((ROOT / "schemas/config.schema.yaml").read_text())
@@ -322,7 +322,7 @@ def dry_run(config):
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "config.yaml").write_text(yaml.safe_dump(config))
         command = [sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile", "--directory", folder]
-        process = subprocess.run([*command, "--dry-run", "--quiet"], capture_output=True, text=True)
+        process = runner.run_command([*command, "--dry-run", "--quiet"])
         assert not (Path(folder) / "results").exists()
     return process
 
@@ -333,7 +333,7 @@ def test_snakemake_says_the_line_and_starts_nothing(fault):
     config, _ = fault
     process = dry_run(config)
     assert process.returncode == 1
-    said = process.stdout + process.stderr
+    said = process.stdout
     assert "Traceback" not in said
     assert [line for line in said.splitlines() if line.startswith("adaptive-neon:")] == [
         f"adaptive-neon: {refusal(config)}"
@@ -344,4 +344,4 @@ def test_snakemake_says_the_line_and_starts_nothing(fault):
 @settings(max_examples=2, **MANY)
 def test_snakemake_plans_a_sound_configuration(config):
     process = dry_run(config)
-    assert process.returncode == 0, process.stdout + process.stderr
+    assert process.returncode == 0, process.stdout

@@ -10,7 +10,9 @@ from filelock import FileLock
 from . import runner
 
 
-def run_once(tmp_path_factory, name: str, *flags: str, target: str = "all", config: dict | None = None) -> Path:
+def run_once(
+    tmp_path_factory, name: str, *flags: str, config: dict | None = None, target: str = "all", fresh: bool = True
+) -> Path:
     """The folder `name` in which a tiny run was brought to its end, once for all workers.
 
     What it told is in terminal.txt.
@@ -22,7 +24,7 @@ def run_once(tmp_path_factory, name: str, *flags: str, target: str = "all", conf
     with FileLock(f"{folder}.lock"):
         if not (folder / "terminal.txt").exists():
             folder.mkdir(exist_ok=True)
-            process = runner.run(folder, config, *flags, target=target)
+            process = runner.run(folder, config, *flags, target=target, fresh=fresh)
             assert process.returncode == 0, process.stdout
             (folder / "terminal.txt").write_text(process.stdout)
     return folder
@@ -32,6 +34,13 @@ def run_once(tmp_path_factory, name: str, *flags: str, target: str = "all", conf
 def finished(tmp_path_factory) -> Path:
     """The folder of a finished tiny study, with what it told in terminal.txt. Read only, but for dry runs."""
     return run_once(tmp_path_factory, "finished", "--logger", "adaptive-neon")
+
+
+@pytest.fixture(scope="session")
+def undisturbed(tmp_path_factory) -> bytes:
+    """The summary of a finished study `runner.SMALL`; those that were killed end with the same."""
+    folder = run_once(tmp_path_factory, "undisturbed", config=runner.SMALL, fresh=False)
+    return (folder / "results/tiny/summary.json").read_bytes()
 
 
 @pytest.fixture

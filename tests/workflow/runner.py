@@ -4,10 +4,13 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 import uuid
 from pathlib import Path
 
 import yaml
+
+from . import warm
 
 ROOT = Path(__file__).parents[2]
 JOB = re.compile(r"^(?:local)?(?:rule|checkpoint) (?P<rule>\w+):\n(?P<body>(?: +.*\n)*)", re.MULTILINE)
@@ -32,15 +35,25 @@ def command(folder: Path, config: dict | None = None, *flags: str, target: str =
     ]  # fmt: skip
 
 
-def run(folder: Path, config: dict | None = None, *flags: str, target: str = "all") -> subprocess.CompletedProcess:
-    """Run it to its end; standard output and standard error come back together, as a terminal shows them."""
-    return subprocess.run(
-        command(folder, config, *flags, target=target),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        env=os.environ | {"PYTHONUNBUFFERED": "1"},
-    )
+def run(
+    folder: Path, config: dict | None = None, *flags: str, target: str = "all", fresh: bool = False
+) -> subprocess.CompletedProcess:
+    """Run it to its end; standard output and standard error come back together, as a terminal shows them.
+
+    Args:
+        fresh: start Python anew for it and for each of its jobs, as a user does.
+    """
+    return run_command(command(folder, config, *flags, target=target), fresh=fresh)
+
+
+def run_command(words: list, environment: dict | None = None, fresh: bool = False) -> subprocess.CompletedProcess:
+    """Run `python -m snakemake …` as `run` does, with more variables in its environment."""
+    environment = os.environ | {"PYTHONUNBUFFERED": "1"} | (environment or {})
+    if fresh:
+        return subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment)
+    with tempfile.NamedTemporaryFile("r") as output:
+        code = warm.call(warm.snakemake, words[2:], output.name, environment)
+        return subprocess.CompletedProcess(words, code, output.read())
 
 
 def jobs(output: str) -> set[tuple[str, ...]]:

@@ -1,7 +1,5 @@
 """Every experiment is sound, and says at once what it misses where there is no network."""
 
-import os
-import subprocess
 import sys
 
 import pytest
@@ -46,10 +44,7 @@ def run(folder, experiment, *flags):
         sys.executable, "-m", "snakemake", "--snakefile", runner.ROOT / "Snakefile", "--directory", folder,
         "--configfile", runner.ROOT / "config.yaml", runner.ROOT / f"experiments/{experiment}.yaml", *flags,
     ]  # fmt: skip
-    environment = os.environ | OFFLINE | {"no_proxy": "", "ADAPTIVE_NEON_CACHE": str(folder / "cache")}
-    return subprocess.run(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment, check=False
-    )
+    return runner.run_command(command, OFFLINE | {"no_proxy": "", "ADAPTIVE_NEON_CACHE": str(folder / "cache")})
 
 
 def test_every_experiment_is_listed_here():

@@ -23,14 +23,6 @@ MARKS = {
 RESUMING = ("base.log", "replica-0/finetune-2.log", "replica-0/grid-2/0.5-generate.log")
 
 
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory) -> bytes:
-    folder = tmp_path_factory.mktemp("undisturbed")
-    process = runner.run(folder, SMALL)
-    assert process.returncode == 0, process.stdout
-    return (folder / "results/tiny/summary.json").read_bytes()
-
-
 def start(folder):
     return subprocess.Popen(
         runner.command(folder, SMALL), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True

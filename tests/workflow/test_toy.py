@@ -12,6 +12,7 @@ import pytest
 from adaptive_neon.toy.summary import terminal_lines
 
 from . import runner
+from .conftest import run_once
 
 TOY = "results/toy"
 FAMILIES = ("diffusion", "autoregressive")
@@ -21,10 +22,7 @@ RESULT = {("toy_summary",), ("toy_tables",), ("toy_figures",), ("toy_report",)}
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     """The folder of a finished tiny study of one seed. Read only, but for dry runs."""
-    folder = tmp_path_factory.mktemp("toy")
-    process = runner.run(folder, target="toy")
-    assert process.returncode == 0, process.stdout
-    return folder
+    return run_once(tmp_path_factory, "toy", target="toy")
 
 
 @pytest.fixture(scope="module")

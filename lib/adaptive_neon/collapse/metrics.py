@@ -7,7 +7,7 @@ heavy tail.
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import ks_2samp, norm
+from scipy.special import ndtri
 
 from adaptive_neon.collapse.models.gaussian import Normal
 
@@ -94,6 +94,8 @@ def within_and_between(points: np.ndarray, labels: np.ndarray) -> tuple[float, f
 
 def shift_is_detected(real: np.ndarray, generated: np.ndarray, level: float = 0.05) -> bool:
     """Whether a two-sample test (Kolmogorov–Smirnov) tells two samples [n] apart at this level."""
+    from scipy.stats import ks_2samp  # takes longer to import than a job to run
+
     return bool(ks_2samp(real, generated).pvalue < level)
 
 
@@ -134,7 +136,7 @@ def excess_error(mixed: np.ndarray, real: np.ndarray) -> Mean:
 
 def interval_of_share(holds: int, of: int, level: float = 0.95) -> tuple[float, float]:
     """Wilson's interval for a share, from how many of so many hold."""
-    z = norm.ppf((1 + level) / 2)
+    z = ndtri((1 + level) / 2)
     center = (holds + z**2 / 2) / (of + z**2)
     half = z / (of + z**2) * np.sqrt(holds * (of - holds) / of + z**2 / 4)
     return float(center - half), float(center + half)

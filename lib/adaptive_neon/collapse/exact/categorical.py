@@ -1,7 +1,6 @@
 """Classes that are drawn again and again: the Wright–Fisher model of population genetics."""
 
 import numpy as np
-from scipy.stats import binom
 
 
 def replaced_diversity(n: int, t: int) -> float:
@@ -16,6 +15,8 @@ def accumulated_diversity(n: int, t: int) -> float:
 
 def survival(n: int, count: int, k: int) -> float:
     """P(a class with `count` of n samples has some left after k samples more): the Markov chain of its count."""
+    from scipy.stats import binom  # takes longer to import than a job to run
+
     counts = np.arange(n + 1)
     step = binom.pmf(counts[None, :], n, counts[:, None] / n)
     return float(1 - np.linalg.matrix_power(step, k)[count, 0])

@@ -9,7 +9,6 @@ import numpy as np
 from scipy.integrate import quad
 from scipy.optimize import brentq
 from scipy.special import gammaln, psi
-from scipy.stats import chi2
 
 
 def weight(real: int, synthetic: int, bias: float = 1.0, fraction: float = 1.0) -> float:
@@ -71,6 +70,8 @@ def log_step(w: float, n: int, coordinates: str = "variance") -> float:
     Exact: E log(1 + w − wu), u ~ χ²_{n−1}/n, given that v_N > 0 (else the model has no variance, and w/n is no
     longer small); −w·E[log u].
     """
+    from scipy.stats import chi2  # takes longer to import than a job to run
+
     if coordinates == "log":
         return -w * log_refit(n)
     law = chi2(n - 1)
