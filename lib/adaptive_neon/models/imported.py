@@ -1,4 +1,4 @@
-"""Models and codecs of the families, from files as `families.checkpoints` reads them and from folders of diffusers."""
+"""Models and codecs of the families: from the files of `families.checkpoints`, and from folders of diffusers."""
 
 import hashlib
 import json
@@ -37,7 +37,7 @@ class Arrays(Mapping[str, np.ndarray]):
 def read_model(path: str | Path) -> Checkpoint:
     """A model from elsewhere: what `checkpoints.read_model` reads, or the folder of a diffusers pipeline.
 
-    The metadata gain `source` and `sha256`: the name, and the digest of the file or of the list of a folder's files.
+    The metadata gain `source` and `sha256`: the name, and the digest of the file or of a folder's list of files.
 
     Raises:
         InputError: no such file or folder, or not a model.

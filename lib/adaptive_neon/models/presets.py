@@ -72,7 +72,8 @@ def _without_empty(patterns: Preset, names: Collection[str]) -> Preset:
     return {block: p for block, p in patterns.items() if any(re.search(p, name) for name in names)}
 
 
-# The blocks of diffusers' U-Nets in the names of the original code of latent diffusion, as in the single files of Stable Diffusion.
+# The blocks of diffusers' U-Nets in the names of the original code of latent diffusion, as in the single files of
+# Stable Diffusion.
 _ORIGINAL = r"^(?:model\.diffusion_model\.)?"
 _ANY_ORIGINAL = r"(input_blocks|middle_block|time_embed|label_emb|output_blocks|out)\."
 LATENT_DIFFUSION = {

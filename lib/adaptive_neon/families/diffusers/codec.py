@@ -15,7 +15,7 @@ KL = 1e-4  # weight of KL(q ‖ N(0, 1)), summed over an image's latents, beside
 
 
 def encode(codec: nn.Module, images: Tensor) -> Tensor:
-    """Latents of images in [−1, 1], as the network sees them: one drawn from the posterior of an `AutoencoderKL`."""
+    """Latents of images in [−1, 1], as the network sees them; of an `AutoencoderKL` one draw of each."""
     encoded = codec.encode(images)
     latents = encoded.latent_dist.sample() if hasattr(encoded, "latent_dist") else encoded.latents
     return (latents - _shift(codec)) * codec.config.scaling_factor
@@ -33,8 +33,8 @@ def _shift(codec: nn.Module) -> float:
 def fit(codec: nn.Module, images: np.ndarray, seed: int) -> nn.Module:
     """Train an `AutoencoderKL` on images, uint8 [N, H, W, C], and standardise its latents.
 
-    Each channel of what `encode` gives then has mean 0 and standard deviation 1 over the images: the layers on both
-    sides of the latents take up the shift and the scale, and the function that is coded stays the same.
+    Each channel of what `encode` gives then has mean 0 and standard deviation 1 over the images: the layers on
+    both sides of the latents take up the shift and the scale, and the images that come back stay the same.
 
     Raises:
         InputError: the codec is another or too large to be trained in a minute.
@@ -48,8 +48,8 @@ def fit(codec: nn.Module, images: np.ndarray, seed: int) -> nn.Module:
         )
     if parameters > LARGEST:
         raise InputError(
-            f"base.codec: null, but an autoencoder of {parameters:,} parameters, more than {LARGEST:,}, takes longer "
-            "than a minute to train; give the file of one"
+            f"base.codec: null, but an autoencoder of {parameters:,} parameters, more than {LARGEST:,}, takes "
+            "longer than a minute to train; give the file of one"
         )
     order = np.random.default_rng(seed)
     codec.train().requires_grad_(True)

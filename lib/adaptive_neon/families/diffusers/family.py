@@ -51,7 +51,7 @@ def library() -> ModuleType:
 
 @contextmanager
 def _no_broken_torchvision() -> Iterator[None]:
-    """Where torchvision is there but does not load, as beside a torch for the CPU alone, diffusers does without it."""
+    """Where torchvision does not load, as beside a torch for the CPU alone, diffusers does without it."""
     try:
         import torchvision  # noqa: F401
     except (ImportError, RuntimeError, OSError):
@@ -64,7 +64,7 @@ def _no_broken_torchvision() -> Iterator[None]:
 
 
 def build(architecture: Mapping, training: Mapping | None = None) -> nn.Module:
-    """A freshly initialised `UNet2DModel` or `DiTTransformer2DModel`; dropout is that of the training, if it has one.
+    """A freshly initialised network of diffusers; dropout is that of the training, if it says one.
 
     Raises:
         InputError: an unknown, missing or unsupported argument.
@@ -86,7 +86,7 @@ def build(architecture: Mapping, training: Mapping | None = None) -> nn.Module:
 
 
 def _positions(config: Mapping) -> Tensor:
-    """The table of a transformer's positions, which its files leave out: computed here on whatever device it is built."""
+    """The table of a transformer's positions, which its files leave out, on the CPU."""
     side, width = config["sample_size"] // config["patch_size"], config["num_attention_heads"]
     width *= config["attention_head_dim"]
     if side**2 * width > LARGEST_TABLE:
@@ -181,8 +181,8 @@ def loss(
 ) -> Tensor:
     """(prediction − target)² at a step that is uniform for each image, [N, C, H, W], as the pipelines are trained.
 
-    The target is what the scheduler says that the network predicts: the noise, the velocity, or the image. A variance
-    that the network predicts too is not trained. Of a transformer, some images lose their class.
+    The target is what the scheduler says that the network predicts: the noise, the velocity, or the image. A
+    variance that the network predicts too is not trained. Of a transformer, some images lose their class.
     """
     x = from_uint8(images)
     if codec is not None:

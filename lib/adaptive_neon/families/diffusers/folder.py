@@ -1,4 +1,4 @@
-"""Folders of diffusers' pipelines, in and out: the configurations of their components, nothing of which is executed."""
+"""Folders of diffusers' pipelines, in and out: their configurations are data, of which nothing is executed."""
 
 import json
 import re
@@ -23,6 +23,14 @@ PIPELINES: dict[str, dict[str, str]] = {
 }
 # The names that diffusers once had for the layers of an attention.
 FORMER = {"query": "to_q", "key": "to_k", "value": "to_v", "proj_attn": "to_out.0"}
+
+FORMER_ARGUMENTS = (
+    "cross_attention_dim",
+    "double_self_attention",
+    "num_vector_embeds",
+    "only_cross_attention",
+    "use_linear_projection",
+)
 
 
 def is_pipeline(path: str | Path) -> bool:
@@ -51,7 +59,8 @@ def folder_architecture(folder: Path) -> dict:
                 f"{folder / name / file}: of a {shown(configs[part].get('_class_name'))}, but {INDEX} says "
                 f"{shown(entry[-1])}; get both again"
             )
-    model, codec = configs["model"], configs.get("codec")
+    model, codec = _renamed(configs["model"]), configs.get("codec")
+    configs["model"] = model
     if model["_class_name"] not in MODELS:
         raise InputError(f"{folder}: its {shown(model['_class_name'])} is not known; use {' or '.join(MODELS)}")
     try:
@@ -60,6 +69,15 @@ def folder_architecture(folder: Path) -> dict:
         raise InputError(f"{folder}: its configurations don't say the size of the images ({error})") from None
     labels = {"id2label": index["id2label"]} if isinstance(index.get("id2label"), dict) else {}
     return {"family": "diffusers", **sizes, "pipeline": pipeline, **configs, **labels}
+
+
+def _renamed(model: Mapping) -> dict:
+    """A DiT's configuration from before it was a class of its own, as of that class."""
+    if model["_class_name"] != "Transformer2DModel" or model.get("norm_type") != "ada_norm_zero":
+        return dict(model)
+    return {key: value for key, value in model.items() if key not in FORMER_ARGUMENTS} | {
+        "_class_name": "DiTTransformer2DModel"
+    }
 
 
 def images_of(model: Mapping, codec: Mapping | None) -> dict[str, int]:

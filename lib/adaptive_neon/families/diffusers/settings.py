@@ -139,7 +139,7 @@ def contradictions(config: Mapping) -> Iterator[tuple[str, str]]:
         elif base["training"] and not base["training"].get("label_dropout", LABEL_DROPOUT):
             yield (
                 "sampler.guidance",
-                f"{sampler['guidance']} needs base.training.label_dropout above 0, to learn images without a class",
+                f"{sampler['guidance']} needs base.training.label_dropout above 0, to learn images without one",
             )
     name = sampler.get("scheduler", scheduler.get("_class_name"))
     if "eta" in sampler and name not in (None, "DDIMScheduler"):
@@ -152,7 +152,7 @@ def contradictions(config: Mapping) -> Iterator[tuple[str, str]]:
 
 
 def block_presets(architecture: Mapping | None) -> dict[str, dict[str, str]]:
-    """Down, mid and up of a U-Net, or the thirds of a DiT with its embedding and its head; both where neither is known."""
+    """Down, mid and up of a U-Net, the thirds of a DiT with embedding and head; both where it is unknown which."""
     model = (architecture or {}).get("model") or {}
     depth = model.get("num_layers", 28)
     bounds = [round(third * depth / 3) for third in range(4)]
