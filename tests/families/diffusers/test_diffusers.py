@@ -50,7 +50,7 @@ def test_latents_are_those_of_the_pipeline(pipeline, make, codec):
 
 
 def test_guided_classes_are_those_of_the_pipeline(pipeline, make):
-    """Of a transformer that predicts a variance too. The pipeline's class of none is always 1000, here it is 10."""
+    """Of a transformer that predicts a variance too. The pipeline's class of none is 1000, here 10."""
     architecture = TRANSFORMER | {"scheduler": {"_class_name": "DDIMScheduler"}}
     made = pipeline(architecture)
     made.transformer.register_forward_pre_hook(

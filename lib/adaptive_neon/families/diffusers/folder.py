@@ -46,7 +46,7 @@ def folder_architecture(folder: Path) -> dict:
     """
     index = _object(folder / INDEX)
     pipeline = index.get("_class_name")
-    if pipeline not in PIPELINES:
+    if not isinstance(pipeline, str) or pipeline not in PIPELINES:
         raise InputError(f"{folder}: a {shown(pipeline)}; of diffusers' pipelines give a {' or '.join(PIPELINES)}")
     configs = {}
     for part, name in ({"scheduler": "scheduler"} | PIPELINES[pipeline]).items():
