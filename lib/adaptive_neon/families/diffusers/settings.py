@@ -118,7 +118,7 @@ SCHEMA = {
     },
     "training": {"required": [], "properties": {"dropout": SHARE, "label_dropout": SHARE}},
 }
-SAMPLER = {"steps": 50}  # of the pipeline's own scheduler
+SAMPLER = {"scheduler": "DDIMScheduler", "steps": 50}  # as the library draws from a DDIMPipeline
 PUBLISHED = ()
 LIBRARY = "diffusers"
 
