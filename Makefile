@@ -39,16 +39,15 @@ toy: .venv/installed
 	@$(BIN)/snakemake toy --quiet all --logger adaptive-neon $(ARGS)
 	@$(BIN)/adaptive-neon show results/toy
 
-# One study after the other: each uses all cores. A finished one is not run again.
-families: .venv/installed
-	@set -e; for family in $(FAMILIES); do \
-	  overlay=experiments/digits-$$family.yaml; [ $$family = edm ] && overlay=; \
-	  $(BIN)/snakemake --configfile $$overlay experiments/families.yaml --config experiment=families-$$family \
-	    --quiet all --logger adaptive-neon $(ARGS); \
-	  $(BIN)/adaptive-neon show results/families-$$family; \
-	done
+# One study after the other; each uses all cores. make --jobs=2 families ARGS="--cores 1" runs two at a time, on a core each.
+families: $(FAMILIES:%=families-%)
 	@$(BIN)/snakemake compare --quiet all $(ARGS)
 	@echo "families: results/compare/report.html"
+
+families-%: .venv/installed
+	@$(BIN)/snakemake --configfile $(if $(filter-out edm,$*),experiments/digits-$*.yaml) experiments/families.yaml \
+	  --config experiment=families-$* --quiet all --logger adaptive-neon $(ARGS)
+	@$(BIN)/adaptive-neon show results/families-$*
 
 collapse: .venv/installed
 	@$(BIN)/snakemake collapse --quiet all --logger adaptive-neon $(ARGS)

@@ -11,10 +11,19 @@ include: "rules/base.smk"
 include: "rules/reference.smk"
 include: "rules/selftraining.smk"
 include: "rules/evaluation.smk"
-include: "rules/report.smk"
 include: "rules/toy.smk"
 include: "rules/compare.smk"
 include: "rules/collapse.smk"
+
+
+# Both end in the rules summary, figures and report.
+if config["loop"]["generations"]:
+
+    include: "rules/loop.smk"
+
+else:
+
+    include: "rules/report.smk"
 
 
 # On a cluster these run where snakemake does: the work of seconds, or in need of the internet.
@@ -42,6 +51,12 @@ rule pretrained:
             cell_file("heldout", BASE_KIMG, BASE_CELLS["heldout"], "metrics.json"),
             replica=0,
         ),
+
+
+# Images that are there already, measured as those of the base model.
+rule measured:
+    input:
+        f"{RESULTS}/measured/metrics.json",
 
 
 rule toy:

@@ -1,11 +1,12 @@
 """How often the 95 % interval of a FID difference holds the true difference, in simulated studies.
 
     python benchmarks/coverage.py --features 64 --images 40 60 160 600 3000 --studies 1000
+    python benchmarks/coverage.py --features 64 --images 600 3000 --studies 1000 --classes 10 --draw drawn balanced
     python benchmarks/coverage.py --features 2048 --images 500 1000 --studies 500
     python benchmarks/coverage.py --features 2048 --images 10240 --blocks 5 --studies 500 --models different
     python benchmarks/coverage.py --cost
 
-Features are Gaussian, so the true distances are known. Prints Markdown tables; --json writes the same figures to a
+Features are Gaussian, in each class if there are several, so the true distances are known. Prints Markdown tables; --json writes the same figures to a
 file. Interrupted, it tells what the studies so far say.
 """
 
@@ -72,11 +73,31 @@ class Model:
         x.scatter *= self.root_spectrum
         return x
 
-    def true_distance(self, reference: ReferenceStatistics) -> float:
+    def true_distance(self, reference: ReferenceStatistics, latents: "Latents") -> float:
         exact = Moments()
         exact.n, exact.mean = 10**9, np.zeros(len(self.shift))
-        exact.scatter = np.eye(len(self.shift)) * (exact.n - 1)
+        exact.scatter = latents.covariance * (exact.n - 1)
         return frechet_distance(reference, self.moments(exact))
+
+
+BETWEEN = 0.5  # share of the latents' variance that is between classes
+
+
+class Latents:
+    """What the seeds give: z [n, D], of mean 0; normal, in each class around its own mean if there are classes."""
+
+    def __init__(self, dimension: int, classes: int):
+        means = np.random.default_rng(0).standard_normal((max(classes, 1), dimension))
+        means -= means.mean(axis=0)
+        self.means = np.sqrt(BETWEEN) * means
+        self.within = np.sqrt(1 - BETWEEN) if classes else 1.0
+        self.covariance = self.within**2 * np.eye(dimension) + self.means.T @ self.means / len(self.means)
+
+    def draw(self, rng: np.random.Generator, images: int, balanced: bool) -> np.ndarray:
+        count, dimension = self.means.shape
+        classes = np.arange(images) % count if balanced else rng.integers(count, size=images)
+        noise = rng.standard_normal((images, dimension), np.float32)
+        return self.within * noise + self.means[classes].astype(np.float32)
 
 
 def model(spectrum: np.ndarray, scale: float, change: float, seed: int, rank: int = 16) -> Model:
@@ -99,7 +120,7 @@ def models(spectrum: np.ndarray) -> dict[str, Model]:
 
 def replicates(reference: ReferenceStatistics, blocks: list[Moments]) -> JackknifeReplicates:
     """`distances.delete_one_block_fids`; with many features by faster distances, to a part in ten thousand."""
-    if len(reference.mean) < 1000:
+    if len(reference.mean) < 1000 or np.count_nonzero(reference.covariance) > len(reference.mean):
         return delete_one_block_fids(reference, blocks)
     total = sum(blocks[1:], start=blocks[0])
     without = [distance_in_float32(reference, total - block) for block in blocks]
@@ -115,17 +136,21 @@ def distance_in_float32(reference: ReferenceStatistics, moments: Moments) -> flo
     return float(step @ step + np.trace(moments.covariance) + np.trace(reference.covariance) - 2 * roots)
 
 
-def coverage(features: int, images: int, blocks: int, studies: int, others: list[str]) -> list[dict]:
+def coverage(
+    features: int, images: int, blocks: int, studies: int, others: list[str], classes: int, draw: str
+) -> list[dict]:
     """Simulate studies of the first model against each of `others`."""
     spectrum = spectrum_of(features)
-    reference = reference_statistics(np.zeros(features), np.diag(spectrum))
+    latents = Latents(features, classes)
+    root = np.sqrt(spectrum)
+    reference = reference_statistics(np.zeros(features), root[:, None] * latents.covariance * root)
     of = {name: one for name, one in models(spectrum).items() if name in ("first", *others)}
-    true = {name: one.true_distance(reference) for name, one in of.items()}
+    true = {name: one.true_distance(reference, latents) for name, one in of.items()}
     rng = np.random.default_rng([features, images, blocks])
     found: dict[str, list[JackknifeReplicates]] = {name: [] for name in of}
     with suppress(KeyboardInterrupt):
         for _ in trange(studies, desc=f"{features} features, {images} images"):
-            z = rng.standard_normal((images, features), np.float32)
+            z = latents.draw(rng, images, balanced=draw == "balanced")
             if images <= features:
                 for name, one in of.items():
                     x = one.features(z)
@@ -149,6 +174,7 @@ def coverage(features: int, images: int, blocks: int, studies: int, others: list
                 "n": images,
                 "n/D": images / features,
                 "K": blocks,
+                **({"classes": draw} if classes else {}),
                 "studies": studies,
                 "models": name,
                 "true difference": target,
@@ -158,6 +184,7 @@ def coverage(features: int, images: int, blocks: int, studies: int, others: list
                 "coverage, corrected": np.mean((low <= target) & (target <= high)),
                 "coverage, plain": np.mean(np.abs(plain - target) <= (high - low) / 2),
                 "FID": true["first"],
+                "its sd": np.std([a.full for a in found["first"]]),
                 "its bias, plain": np.mean([a.full for a in found["first"]]) - true["first"],
                 "its bias, corrected": np.mean([a.pseudo_values for a in found["first"]]) - true["first"],
             }
@@ -220,12 +247,14 @@ def main() -> None:
     parser.add_argument("--studies", type=int, default=500)
     both = ["close", "different"]
     parser.add_argument("--models", nargs="+", choices=both, default=both, help="to compare the first with")
+    parser.add_argument("--classes", type=int, default=0, help="of the images; 0: the features are Gaussian as a whole")
+    parser.add_argument("--draw", nargs="+", choices=["drawn", "balanced"], default=["drawn"], help="of the classes")
     parser.add_argument("--cost", action="store_true", help="time the replicates instead")
     parser.add_argument("--json", type=Path, help="also write the rows here")
     args = parser.parse_args()
     rows = cost() if args.cost else []
-    for images, blocks in [] if args.cost else product(args.images, args.blocks):
-        rows += coverage(args.features, images, blocks, args.studies, args.models)
+    for images, blocks, draw in [] if args.cost else product(args.images, args.blocks, args.draw):
+        rows += coverage(args.features, images, blocks, args.studies, args.models, args.classes, draw)
         if args.json:
             args.json.write_text(json.dumps(rows, indent=1) + "\n")
     print(markdown(rows))

@@ -47,6 +47,14 @@ ENVIRONMENT = (
     f"../envs/{RUN['environment']}.yaml"  # used with --software-deployment-method conda
 )
 REPLICA = f"{RESULTS}/replica-{{replica}}"
+FIGURES = f"{RESULTS}/figures"
+TABLES = f"{RESULTS}/tables"
+# What a report shows of the configuration: all that its study depends on.
+SHOWN_CONFIG = {
+    key: value
+    for key, value in config.items()
+    if key not in ("run", "compare", "toy", "collapse", "measured")
+}
 # How many GPUs a job of each kind asks for. The profile says how many there are, maybe none.
 GPU = int(RUN["device"] != "cpu")
 TRAINING_GPUS = GPU * RUN["training_processes"]

@@ -88,6 +88,54 @@ rule measure:
         "../scripts/measure.py"
 
 
+rule given_images:
+    input:
+        local_file(config["measured"]),
+    output:
+        f"{RESULTS}/measured/images.npz",
+    log:
+        logs("measured"),
+    benchmark:
+        benchmarks("measured")
+    priority: FETCHES
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        source=config["measured"],
+        seed_blocks=config["intervals"]["seed_blocks"],
+    script:
+        "../scripts/given_images.py"
+
+
+rule measure_given:
+    input:
+        images=rules.given_images.output[0],
+        extractor=EXTRACTOR,
+        reference=REFERENCE,
+    output:
+        f"{RESULTS}/measured/metrics.json",
+    log:
+        logs("measure-given"),
+    benchmark:
+        benchmarks("measure-given")
+    conda:
+        ENVIRONMENT
+    threads: RUN["job_threads"]
+    resources:
+        gpu=FEATURE_GPU,
+        mem_mb=4000,
+        runtime=240,
+    params:
+        points=["images"],
+        seed_blocks=config["intervals"]["seed_blocks"],
+        kid_subsets=config["metrics"]["kid_subsets"],
+    script:
+        "../scripts/measure.py"
+
+
 checkpoint select:
     input:
         lambda wildcards: [

@@ -1,13 +1,7 @@
 # What a reader sees: summary.json, tables, figures, and the report that binds them into one page.
 
-FIGURES = f"{RESULTS}/figures"
-TABLES = f"{RESULTS}/tables"
 IMAGE_SETS = ("synthetic", "search", "heldout")
-STUDY_CONFIG = {
-    key: value
-    for key, value in config.items()
-    if key not in ("run", "compare", "toy", "collapse")
-}
+STUDY_CONFIG = {key: value for key, value in SHOWN_CONFIG.items() if key != "loop"}
 ALL_SEEDS = [
     {"replica": replica}
     | {images: STUDY.seeds(images, replica) for images in IMAGE_SETS}

@@ -52,6 +52,8 @@ def test_the_default_is_sound(config, schema):
         ("heldout.first_seed", 2000),
         ("replicas", 3),
         ("run.device", "cuda"),
+        ("classes", "drawn"),
+        ("base.architecture.label_dim", 0),  # without classes there is nothing to balance
     ],
 )
 def test_sound_changes(config, schema, key, value):
@@ -166,12 +168,33 @@ def test_faults_of_one_key(config, schema, refuses, key, value, words):
         ({"search.first_seed": 50_100}, "heldout.first_seed", "overlap"),
         ({"intervals.seed_blocks": 30}, "search.images", "1000 does not split into intervals.seed_blocks = 30"),
         ({"heldout.images": 5001}, "heldout.images", "5001 does not split"),
+        (
+            {"search.images": 250},
+            "search.images",
+            "blocks of 25 (intervals.seed_blocks), which 10 balanced classes",
+        ),
         ({"replicas": 2, "replica_stride": 50_000}, "replica_stride", "50000 is below the highest seed, 100999"),
         # Torch's generator on a CPU takes 32 bits of a seed: 2³² is seed 0 again.
         ({"heldout.first_seed": 2**32 - 1}, "heldout", "4294967295"),
         ({"replicas": 2, "replica_stride": 2**32}, "replica_stride", "4294967295"),
         ({"experiment": "toy"}, "experiment", "choose another name"),
         ({"experiment": "collapse"}, "experiment", "choose another name"),
+        (
+            {"loop.regimes": [{"name": "a", "data": "fixed"}]},
+            "loop.regimes.0.real",
+            "data: fixed needs the share of real images",
+        ),
+        ({"loop.regimes": [{"name": "a", "data": "replace", "real": 0.5}]}, "loop.regimes.0.real", "remove it"),
+        ({"loop.regimes": [{"name": "base", "data": "replace"}]}, "loop.regimes.0.name", "generation 0"),
+        ({"loop.regimes": [{"name": "a", "data": "fresh", "real": 0.0001}]}, "loop.regimes.0.real", "0 of 1500"),
+        ({"loop.regimes": 2 * [{"name": "a", "data": "replace"}]}, "loop.regimes", "repeat"),
+        ({"loop.generations": 900, "replicas": 9}, "loop.generations", "more than 10,000"),
+        ({"loop.generations": 2, "loop.first_seed": 52000}, "loop.first_seed", "overlap the heldout seeds"),
+        (
+            {"loop.generations": 100, "loop.images": 9000, "replicas": 2},
+            "replica_stride",
+            "replicas would share seeds",
+        ),
         ({"collapse.study.shown": [0.3]}, "collapse.study.shown", "0.3 is not in collapse.study.shares"),
         ({"collapse.mixture.means": [0, 1]}, "collapse.mixture.weights", "3 weights, 2 means and 3 deviations"),
         ({"collapse.mixture.weights": [0.2, 0.3, 0.4]}, "collapse.mixture.weights", "they add up to 0.9"),

@@ -146,7 +146,7 @@ def contradiction(draw):
     """The default configuration with values that are sound alone and not together, and a word of the message."""
     small = st.integers(1, 50)
     first, count = DEFAULT["search"]["first_seed"], DEFAULT["search"]["images"]
-    kind = draw(st.integers(0, 9))
+    kind = draw(st.integers(0, 11))
     if kind == 0:
         overlap = draw(st.integers(max(first - DEFAULT["heldout"]["images"] + 1, 0), first + count - 1))
         return put(DEFAULT, ("heldout", "first_seed"), overlap), "heldout"
@@ -176,6 +176,14 @@ def contradiction(draw):
     if kind == 8:
         weights = draw(st.lists(st.integers(-100, 100), min_size=22, max_size=99, unique=True))
         return put(DEFAULT, ("grid", "weights"), weights), "grid.weights"
+    if kind == 9:
+        blocks, classes = DEFAULT["intervals"]["seed_blocks"], DEFAULT["base"]["architecture"]["label_dim"]
+        images = blocks * draw(st.integers(2, 500).filter(lambda n: n % classes))
+        return put(DEFAULT, (draw(st.sampled_from(["search", "heldout"])), "images"), images), "classes"
+    if kind == 10:
+        first = draw(st.sampled_from(["search", "heldout"]))
+        config = put(DEFAULT, ("loop", "generations"), draw(st.integers(1, 20)))
+        return put(config, ("loop", "first_seed"), DEFAULT[first]["first_seed"]), "loop.first_seed"
     sides = draw(st.integers(2, 400).filter(lambda side: side % 2))
     return put(DEFAULT, ("base", "architecture", "img_resolution"), sides), "img_resolution"
 
@@ -226,7 +234,10 @@ def sound(draw):
     """A configuration that is a study."""
     config = copy.deepcopy(DEFAULT)
     blocks = draw(st.integers(2, 12))
-    images = draw(st.lists(st.integers(6, 40), min_size=2, max_size=2))
+    config["classes"] = draw(st.sampled_from(["balanced", "drawn"]))
+    classes = config["base"]["architecture"]["label_dim"] if config["classes"] == "balanced" else 1
+    images = draw(st.lists(st.integers(math.ceil(6 / classes), 40), min_size=2, max_size=2))
+    images = [count * classes for count in images]
     seed = draw(st.integers(0, 1000))
     config["intervals"]["seed_blocks"] = blocks
     config["search"] = {"images": images[0] * blocks, "first_seed": seed}
@@ -243,6 +254,7 @@ def sound(draw):
     if draw(st.booleans()):
         config["blocks"] = [{"name": "all", "pattern": "."}]
     config["replicas"] = draw(st.integers(1, 3))
+    config["loop"]["generations"] = draw(st.integers(0, 3))
     config["run"] |= {"sampling_batch": draw(st.integers(1, 600)), "shards": draw(st.integers(1, 9))}
     return config
 

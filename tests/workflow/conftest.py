@@ -10,7 +10,7 @@ from filelock import FileLock
 from . import runner
 
 
-def run_once(tmp_path_factory, name: str, *flags: str, target: str = "all") -> Path:
+def run_once(tmp_path_factory, name: str, *flags: str, target: str = "all", config: dict | None = None) -> Path:
     """The folder `name` in which a tiny run was brought to its end, once for all workers.
 
     What it told is in terminal.txt.
@@ -22,7 +22,7 @@ def run_once(tmp_path_factory, name: str, *flags: str, target: str = "all") -> P
     with FileLock(f"{folder}.lock"):
         if not (folder / "terminal.txt").exists():
             folder.mkdir(exist_ok=True)
-            process = runner.run(folder, None, *flags, target=target)
+            process = runner.run(folder, config, *flags, target=target)
             assert process.returncode == 0, process.stdout
             (folder / "terminal.txt").write_text(process.stdout)
     return folder

@@ -40,6 +40,7 @@ def say_estimate(config: Mapping, architecture: Mapping, device: str | None, res
     """
     from adaptive_neon.families import family_of
     from adaptive_neon.families.loading import arguments
+    from adaptive_neon.loops import estimate as loops
     from adaptive_neon.search.settings import combinations
     from adaptive_neon.studies.estimate import FLOPS, estimate_lines, estimates, measured_rates, rules_of
 
@@ -49,8 +50,12 @@ def say_estimate(config: Mapping, architecture: Mapping, device: str | None, res
     drawing = family.drawing_flop(network, config["sampler"])
     settings = combinations(config["grid"].get("sampler", {}))
     searching = mean(family.drawing_flop(network, config["sampler"] | setting) for setting in settings)
-    rules = rules_of(config, family.training_flop(network), drawing, searching)
-    rates = measured_rates(config, results)
+    training = family.training_flop(network)
+    if config["loop"]["generations"]:
+        rules = loops.rules_of(config, training, drawing)
+    else:
+        rules = rules_of(config, training, drawing, searching)
+    rates = measured_rates(config, results, loops.work_of)
     for line in estimate_lines(estimates(rules, rates, FLOPS[device]), device):
         say(line)
     if not all(rule.name in rates for rule in rules if rule.work):

@@ -16,6 +16,7 @@ def run(results: Path) -> None:
     from adaptive_neon.jobs.files import read_json
     from adaptive_neon.jobs.foreign import reading
     from adaptive_neon.jobs.times import stage_times, time_lines
+    from adaptive_neon.loops import summary as loops
     from adaptive_neon.studies.wording import terminal_lines
     from adaptive_neon.toy import summary as toy
 
@@ -24,7 +25,11 @@ def run(results: Path) -> None:
         raise InputError(f"{path}: no such file; run the study first")
     with reading(path, "the summary of a study by this version of the program", "run the study again"):
         summary = read_json(path)
-        lines_of = {"toy": toy.terminal_lines, "collapse": collapse.terminal_lines}
+        lines_of = {
+            "toy": toy.terminal_lines,
+            "collapse": collapse.terminal_lines,
+            "loop": loops.terminal_lines,
+        }
         told = lines_of.get(summary.get("study"), terminal_lines)(summary)
     times = time_lines(stage_times(results))
     for line in ("job times, summed over jobs that ran side by side:", *times, *told):

@@ -17,6 +17,7 @@ from adaptive_neon.evaluation.distances import (
 from adaptive_neon.evaluation.features import Extractor, extract_features
 from adaptive_neon.evaluation.inception_score import inception_score
 from adaptive_neon.evaluation.manifolds import Manifold, Overlap, delete_one_block_overlaps, manifold_of
+from adaptive_neon.evaluation.spread import delete_one_block_variances, spread
 from adaptive_neon.jobs.files import write_arrays
 from adaptive_neon.jobs.foreign import reading_arrays
 from adaptive_neon.statistics.jackknife import JackknifeReplicates
@@ -95,8 +96,9 @@ def measure(
         output: features → logits of classes [K, D], for the Inception score; None for none.
 
     Returns:
-        `images`, `dimension` (of the features), `fid`, `precision`, `recall`, `density`, `coverage`,
-        `recall_by_class` (in the order of the classes); in `without_block` a list of K for each metric; maybe
+        `images`, `dimension` (of the features), `fid`, `precision`, `recall`, `density`, `coverage`, `variance`
+        (tr Σ / tr Σ_r of the features), `recall_by_class` (in the order of the classes); in `without_block` a list
+        of K for each metric; `spread` of the `pixels`, in [0, 255], and of the `features` (see `spread`); maybe
         `kid` and `kid_deviation`, which is over subsets; maybe `inception_score` and `inception_score_deviation`,
         which is over parts. A model that diverged gives `fid` None and `diverged` True alone.
     """
@@ -113,6 +115,11 @@ def measure(
     metrics["without_block"] = {"fid": fids.without.tolist()} | {
         name: [share[name] for share in shares[1:]] for name in shares[0]
     }
+    real_variance = float(np.trace(real.statistics.covariance))
+    variance, variances = delete_one_block_variances(features, seed_blocks)
+    metrics["variance"] = variance / real_variance
+    metrics["without_block"]["variance"] = [value / real_variance for value in variances]
+    metrics["spread"] = {"pixels": spread(images), "features": spread(features)}
     if kid_subsets:
         rng = np.random.default_rng(seed)
         metrics["kid"], metrics["kid_deviation"] = kernel_distance(

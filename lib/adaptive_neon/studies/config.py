@@ -22,6 +22,8 @@ FOLDERS = {  # of results
     "compare": "several studies on one page",
 }
 MOST_JOBS = 10_000  # of a study's search: planning them takes Snakemake a minute
+SHARES = ("fixed", "fresh")  # the data of a loop's regime that have a share of real images
+JOBS_OF_A_GENERATION = 9  # of a loop, at most
 HIGHEST_SEED = 2**32 - 1  # torch's generator on a CPU takes 32 bits of a seed
 
 # JSON calls 2.0 an integer and lets infinities pass; a number of images is neither.
@@ -170,7 +172,8 @@ def _contradictions(config: Mapping) -> Iterator[tuple[str, str]]:
     if base["codec"] and base["training"] and not codec:
         yield "base.codec", f"{base['codec']!r}, but base.architecture has no codec; set it to null"
     files = {"data": ("source",), "base": ("checkpoint", "codec"), "features": ("weights", "reference")}
-    for key, path in ((f"{section}.{key}", config[section][key]) for section in files for key in files[section]):
+    paths = [(f"{section}.{key}", config[section][key]) for section in files for key in files[section]]
+    for key, path in [*paths, ("measured", config["measured"])]:
         if path and set(path) & {"{", "}"}:
             yield key, f"{path!r} has braces, which Snakemake takes for wildcards; rename the file"
         if path and (not path.strip("/") or not path.isprintable()):
@@ -240,6 +243,8 @@ def _contradictions(config: Mapping) -> Iterator[tuple[str, str]]:
                 f"{config[key]['images']} does not split into intervals.seed_blocks = "
                 f"{config['intervals']['seed_blocks']} equal blocks; choose a multiple",
             )
+        elif uneven := _uneven_classes(config, config[key]["images"] // config["intervals"]["seed_blocks"]):
+            yield f"{key}.images", f"{config[key]['images']} makes {uneven}"
         left = config[key]["images"] - config[key]["images"] // config["intervals"]["seed_blocks"]
         if config["metrics"]["neighbours"] >= left:
             yield (
@@ -264,8 +269,75 @@ def _contradictions(config: Mapping) -> Iterator[tuple[str, str]]:
             "experiment",
             f"{config['experiment']} is the folder of {FOLDERS[config['experiment']]}; choose another name",
         )
+    yield from _loop_contradictions(config)
     yield from _toy_contradictions(config["toy"])
     yield from _collapse_contradictions(config["collapse"])
+
+
+def _uneven_classes(config: Mapping, block: int) -> str | None:
+    """What is wrong with blocks of so many seeds, if they cannot hold all of the balanced classes equally often.
+
+    The jackknife would take a block's surplus of some classes for noise of the images. The classes of a
+    base.checkpoint without base.architecture are not known here.
+    """
+    classes = (config["base"]["architecture"] or {}).get("label_dim", 0)
+    if config["classes"] != "balanced" or not classes or block % classes == 0:
+        return None
+    return (
+        f"blocks of {block} (intervals.seed_blocks), which {classes} balanced classes cannot share evenly; choose a "
+        f"multiple of {config['intervals']['seed_blocks'] * classes}, other blocks, or classes: drawn"
+    )
+
+
+def _loop_contradictions(config: Mapping) -> Iterator[tuple[str, str]]:
+    loop, replicas = config["loop"], config["replicas"]
+    names = [regime["name"] for regime in loop["regimes"]]
+    if len(set(names)) < len(names):
+        yield "loop.regimes", f"the names {shown(names)} repeat; give each regime its own"
+    for i, regime in enumerate(loop["regimes"]):
+        key = f"loop.regimes.{i}"
+        if regime["name"] == "base":
+            yield f"{key}.name", "base is generation 0; choose another name"
+        if regime["data"] in SHARES:
+            if "real" not in regime:
+                yield f"{key}.real", f"missing, but data: {regime['data']} needs the share of real images"
+            elif not 0 < (count := round(regime["real"] * loop["images"])) < loop["images"]:
+                yield (
+                    f"{key}.real",
+                    f"{regime['real']} makes {count} of {loop['images']} images real; change either",
+                )
+        elif "real" in regime:
+            yield f"{key}.real", f"{regime['real']}, but data: {regime['data']} has no share; remove it"
+        if regime.get("start") == "scratch" and not config["base"]["training"]:
+            yield f"{key}.start", "scratch, but base.training is null and says not how; start at previous"
+    if not loop["generations"]:
+        return
+    jobs = replicas * len(names) * loop["generations"] * JOBS_OF_A_GENERATION
+    if jobs > MOST_JOBS:
+        yield (
+            "loop.generations",
+            f"{loop['generations']} × {len(names)} regimes × {replicas} replicas are up to {jobs:,} jobs, "
+            f"more than {MOST_JOBS:,}; use fewer of one or the other",
+        )
+    seeds = range(loop["first_seed"], loop["first_seed"] + 2 * (loop["generations"] + 1) * loop["images"])
+    for key in ("search", "heldout"):
+        other = range(config[key]["first_seed"], config[key]["first_seed"] + config[key]["images"])
+        if seeds.start < other.stop and other.start < seeds.stop:
+            yield (
+                "loop.first_seed",
+                f"seeds {seeds.start}–{seeds.stop - 1} overlap the {key} seeds {other.start}–{other.stop - 1}; "
+                "no model may be trained on images that measure it",
+            )
+    if replicas > 1 and seeds.stop > config["replica_stride"]:
+        yield (
+            "replica_stride",
+            f"{config['replica_stride']} is below the highest seed, {seeds.stop - 1}: replicas would share seeds",
+        )
+    if (last := seeds.stop - 1 + (replicas - 1) * config["replica_stride"]) > HIGHEST_SEED:
+        yield (
+            "loop.first_seed",
+            f"the last seed would be {last}; the highest that tells streams apart is {HIGHEST_SEED}",
+        )
 
 
 def _toy_contradictions(toy: Mapping) -> Iterator[tuple[str, str]]:

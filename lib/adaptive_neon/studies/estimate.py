@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -106,13 +106,19 @@ def rules_of(
     ]
 
 
-def measured_rates(config: Mapping, results: Path) -> dict[str, float]:
-    """Rule → images per second of its jobs, from the benchmark files of a study with this configuration."""
+def measured_rates(
+    config: Mapping, results: Path, work_of: Callable[[Mapping, str], tuple[str, float] | None] | None = None
+) -> dict[str, float]:
+    """Rule → images per second of its jobs, from the benchmark files of a study with this configuration.
+
+    Args:
+        work_of: (configuration, name of a benchmark file) → rule and images of a job that only other studies have.
+    """
     study = Study(config)
     images, seconds = defaultdict(float), defaultdict(float)
     for path in (results / "benchmarks").rglob("*.tsv"):
         name = path.relative_to(results / "benchmarks").with_suffix("").as_posix()
-        if found := _work_of(config, study, name):
+        if found := _work_of(config, study, name) or (work_of and work_of(config, name)):
             rule, work = found
             seconds[rule] += job_seconds(results, path)
             images[rule] += work
@@ -170,4 +176,5 @@ def estimate_lines(found: list[Estimate], device: str) -> list[str]:
     jobs = sum(estimate.rule.jobs for estimate in found)
     core_hours = sum(estimate.hours * estimate.rule.cores for estimate in found)
     table.append(("all", str(jobs), "", "", f"{gpu_hours:.2f}" if gpu_hours else "-", f"{core_hours:.2f}"))
-    return ["{:10} {:>6} {:>12} {:>18} {:>10} {:>11}".format(*row) for row in table]
+    width = max(10, *(len(row[0]) for row in table))
+    return ["{:{}} {:>6} {:>12} {:>18} {:>10} {:>11}".format(row[0], width, *row[1:]) for row in table]

@@ -72,7 +72,7 @@ def plot_diagonal(curves: Mapping[int, Mapping[str, Mapping]]) -> Figure:
     drawn = np.concatenate([line.get_ydata() for line in top.get_lines() if line.get_label() in labels])
     top.set_yscale("log")
     top.set_ylim(0.7 * drawn.min(), 1.3 * drawn.max())
-    _plain_log_ticks(top)
+    plain_log_ticks(top)
     for w, name in ((-1, "collapsed θ_s"), (0, "base θ_r")):
         top.annotate(name, (w, 1.02), xycoords=("data", "axes fraction"), ha="center", color="0.35")
     panels[-1].set_xlabel("weight w, the same in all blocks (no unit)")
@@ -80,7 +80,7 @@ def plot_diagonal(curves: Mapping[int, Mapping[str, Mapping]]) -> Figure:
     return figure
 
 
-def _plain_log_ticks(axes) -> None:
+def plain_log_ticks(axes) -> None:
     """Numbers as people write them, also between the powers of ten."""
     from matplotlib.ticker import FuncFormatter, LogLocator
 
@@ -231,7 +231,7 @@ def plot_studies(summaries: Sequence[Mapping]) -> Figure:
         axes.axvline(0, color="0.6", linewidth=0.8, zorder=0)
         axes.set_title(f"{summary['experiment']}, {kimg} kimg")
         axes.set_yscale("log")
-        _plain_log_ticks(axes)
+        plain_log_ticks(axes)
     for axes in panels[len(summaries) :]:
         axes.set_visible(False)
     figure.supxlabel("weight w, the same in all blocks (no unit); −1 is the collapsed model, 0 the base model")
