@@ -8,7 +8,7 @@ from adaptive_neon.errors import InputError
 from adaptive_neon.families.pixels import from_uint8
 
 LARGEST = 1_000_000  # parameters of an autoencoder that is trained here
-IMAGES = 100_000  # that it is trained on, with repetition
+IMAGES = 50_000  # that it is trained on, with repetition
 BATCH = 64
 LR = 2e-3  # of Adam, falling to 0 along a half cosine
 KL = 1e-4  # weight of KL(q ‖ N(0, 1)), summed over an image's latents, beside the squared error of its pixels
