@@ -77,7 +77,7 @@ test-kubernetes: .venv-kubernetes/installed
 	TEST_KUBERNETES=1 .venv-kubernetes/bin/python -m pytest -n 0 tests/kubernetes
 
 test-diffusers: .venv-diffusers/installed
-	.venv-diffusers/bin/python -m pytest -n 0 tests/families/diffusers tests/models tests/commands/test_new.py
+	.venv-diffusers/bin/python -m pytest -n 0 tests/families/pipelines tests/models tests/commands/test_new.py tests/data/test_hub.py
 
 # The plugins stand in environments of their own, on top of .venv, so that .venv remains what requirements.txt says.
 .venv-%/installed: .venv/installed requirements-%.txt

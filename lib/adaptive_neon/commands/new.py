@@ -106,7 +106,7 @@ def _look(base: str, data: str, reference: str | None, codec: str | None):
         check_sampler(sampler, architecture, f"{base}: sampler in its metadata")
     given = Given(
         base=base,
-        codec=codec or (str(found[0]) if found else None),
+        codec=codec or (None if not found else base if found[0] == Path(path) else str(found[0])),
         data=data,
         reference=reference,
         architecture=architecture,
