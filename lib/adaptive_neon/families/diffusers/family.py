@@ -41,7 +41,7 @@ def library() -> ModuleType:
 
             diffusers.utils.logging.set_verbosity_error()
             diffusers.UNet2DModel  # noqa: B018 (what it builds on is imported only now)
-        except (ImportError, RuntimeError) as error:
+        except (ImportError, RuntimeError, AttributeError) as error:
             raise InputError(
                 f"base.architecture.family: diffusers is not installed, or not completely ({reason(error)}); "
                 ".venv/bin/pip install -r requirements-diffusers.txt"
