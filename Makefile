@@ -8,6 +8,7 @@
 # make faults      all of what docs/faults.md tells, some fifteen minutes; make test runs the quick part
 # make test-slurm  install Slurm where it is missing (Debian, as root), run the tiny study on a cluster of this machine
 # make test-kubernetes  the plan for Kubernetes, and the tiny study with its files in an S3 server on this machine
+# make test-diffusers  the tests that need diffusers, in an environment of their own
 # make check       install, run the linters
 # make EXPERIMENT=NAME      the study of experiments/NAME.yaml instead
 # make ARGS="..."           further arguments for snakemake, such as --cores 1
@@ -27,7 +28,7 @@ OVERLAY := $(if $(filter-out digits,$(EXPERIMENT)),--configfile experiments/$(EX
 # Snakemake's own words for a faulty overlay don't name the file.
 CHECK = $(if $(OVERLAY),@$(BIN)/adaptive-neon check config.yaml experiments/$(EXPERIMENT).yaml >/dev/null)
 
-.PHONY: study toy collapse families plan estimate test faults test-slurm test-kubernetes check docs clean
+.PHONY: study toy collapse families plan estimate test faults test-slurm test-kubernetes test-diffusers check docs clean
 .DEFAULT_GOAL := study
 
 study: .venv/installed
@@ -62,7 +63,7 @@ estimate: .venv/installed
 
 test: .venv/installed
 	$(BIN)/pytest
-	@echo "skipped: make test-slurm, a real Slurm, which it may install; make test-kubernetes; make faults, what takes minutes"
+	@echo "skipped: make test-slurm, a real Slurm, which it may install; make test-kubernetes; make test-diffusers; make faults, what takes minutes"
 
 faults: .venv/installed
 	$(BIN)/pytest -n 0 -m "slow or not slow" tests/jobs/test_full_disk.py tests/workflow/test_faults.py tests/workflow/test_interrupt.py
@@ -74,6 +75,9 @@ test-slurm: .venv-slurm/installed
 test-kubernetes: .venv-kubernetes/installed
 	.venv-kubernetes/bin/pip install --quiet --requirement tests/kubernetes/requirements.txt
 	TEST_KUBERNETES=1 .venv-kubernetes/bin/python -m pytest -n 0 tests/kubernetes
+
+test-diffusers: .venv-diffusers/installed
+	.venv-diffusers/bin/python -m pytest -n 0 tests/families/pipelines tests/models tests/commands/test_new.py tests/data/test_hub.py
 
 # The plugins stand in environments of their own, on top of .venv, so that .venv remains what requirements.txt says.
 .venv-%/installed: .venv/installed requirements-%.txt

@@ -30,7 +30,7 @@ if config["base"]["checkpoint"]:
 
     rule import_base:
         input:
-            local_file(config["base"]["checkpoint"]),
+            local_model(config["base"]["checkpoint"]),
         output:
             BASE,
         log:
@@ -86,7 +86,7 @@ if config["base"]["codec"]:
     rule import_codec:
         input:
             base=BASE,
-            codec=local_file(config["base"]["codec"]),
+            codec=local_model(config["base"]["codec"]),
         output:
             f"{RESULTS}/base/codec.safetensors",
         log:

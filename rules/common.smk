@@ -108,6 +108,18 @@ def local_file(location):
     return [location] if location and os.path.exists(location) else []
 
 
+def local_model(location):
+    """The same of a model; of a folder, the files in it."""
+    if not location or not os.path.isdir(location):
+        return local_file(location)
+    files = [path for path in Path(location).rglob("*") if path.is_file()]
+    hidden = [
+        any(part.startswith(".") for part in path.relative_to(location).parts)
+        for path in files
+    ]
+    return sorted(str(path) for path, hides in zip(files, hidden) if not hides)
+
+
 def snapshot(replica, kimg):
     """θ_s after `kimg` of self-training; before any, it is the base model."""
     if int(kimg) == BASE_KIMG:

@@ -2,9 +2,10 @@
 
 from adaptive_neon.data.downloads import Source, fetch
 from adaptive_neon.errors import InputError
-from adaptive_neon.families.checkpoints import read_model, write_checkpoint
+from adaptive_neon.families.checkpoints import write_checkpoint
 from adaptive_neon.families.loading import arrays, load, require_architecture
 from adaptive_neon.jobs.job import job
+from adaptive_neon.models.imported import read_model
 
 with job(snakemake.log[0], snakemake.threads):
     params = snakemake.params

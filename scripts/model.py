@@ -4,10 +4,22 @@ import json
 import shutil
 from pathlib import Path
 
+from adaptive_neon.families import settings_of
 from adaptive_neon.families.checkpoints import CODEC, read_checkpoint, write_checkpoint
 from adaptive_neon.jobs.files import read_json, replacing, sha256_of
 from adaptive_neon.jobs.job import job
 from adaptive_neon.studies.outcome import choose, improved_model, model_card
+
+
+def write_own(folder, model, about):
+    from adaptive_neon.families.loading import load, write_state_dict
+
+    write_checkpoint(folder / "model.safetensors", model.tensors, model.architecture, **about)
+    write_state_dict(folder / "model.pt", load(model))
+    for codec in snakemake.input.codec:
+        with replacing(folder / CODEC) as temporary:
+            shutil.copyfile(codec, temporary)
+
 
 with job(snakemake.log[0], snakemake.threads):
     inputs, params = snakemake.input, snakemake.params
@@ -17,19 +29,18 @@ with job(snakemake.log[0], snakemake.threads):
     base = read_checkpoint(inputs.base)
     recipe = {"base": {"sha256": sha256_of(inputs.base)} | base.metadata}
     if choice:
-        from adaptive_neon.families.loading import load, write_state_dict
-
         tuned = inputs.tuned[params.snapshots.index(choice.kimg)]
         recipe |= {"tuned": {"sha256": sha256_of(tuned), "kimg": choice.kimg}, "weights": choice.point}
         recipe |= {"sampler": choice.sampler} if choice.sampler else {}
         model = improved_model(base, read_checkpoint(tuned), choice, params.blocks)
         origin = {name: recipe[name]["sha256"] for name in ("base", "tuned")}
         about = model.metadata | origin | {"sampler": json.dumps(params.config["sampler"] | choice.sampler)}
-        write_checkpoint(folder / "model.safetensors", model.tensors, model.architecture, **about)
-        write_state_dict(folder / "model.pt", load(model))
-        for codec in inputs.codec:
-            with replacing(folder / CODEC) as temporary:
-                shutil.copyfile(codec, temporary)
+        settings = settings_of(base.architecture)
+        if hasattr(settings, "LIBRARY"):
+            codec = read_checkpoint(inputs.codec[0]).tensors if inputs.codec else {}
+            settings.write_folder(folder, model.architecture, model.tensors, codec, about)
+        else:
+            write_own(folder, model, about)
     recipe |= {"seeds": params.seeds, "configuration": params.config}
     with replacing(folder / "README.md") as temporary:
         temporary.write_text(model_card(summary, choice, base.architecture, recipe, str(folder)))

@@ -1,5 +1,6 @@
 """Every experiment is sound, and says at once what it misses where there is no network."""
 
+import importlib.util
 import sys
 
 import pytest
@@ -49,7 +50,7 @@ def run(folder, experiment, *flags):
 
 def test_every_experiment_is_listed_here():
     files = {path.stem for path in (runner.ROOT / "experiments").glob("*.yaml")}
-    assert files == {*EXPERIMENTS, "afhqv2"}
+    assert files == {*EXPERIMENTS, "afhqv2", "digits-latent"}
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
@@ -59,6 +60,16 @@ def test_a_dry_run_needs_no_network(tmp_path, experiment):
     jobs = runner.jobs(process.stdout)
     assert jobs >= EXPERIMENTS[experiment]
     assert (("base",) in jobs) != (("import_base",) in jobs)
+
+
+def test_one_of_diffusers_needs_it(tmp_path):
+    process = run(tmp_path, "digits-latent", "--dry-run")
+    if importlib.util.find_spec("diffusers"):
+        assert runner.jobs(process.stdout) >= {("codec",), ("base",), ("finetune", "0", "25")}
+        return
+    assert process.returncode == 1
+    (line,) = [text for text in process.stdout.splitlines() if text.startswith("adaptive-neon:")]
+    assert "diffusers is not installed" in line and "requirements-diffusers.txt" in line
 
 
 def test_the_pretrained_model_alone(tmp_path):

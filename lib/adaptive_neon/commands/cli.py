@@ -7,11 +7,12 @@ import sys
 from collections.abc import Iterator
 from typing import NoReturn
 
-from adaptive_neon.commands import check, estimate, export, fid, inspect, lora, merge, reference, sample, show
+from adaptive_neon.commands import check, estimate, export, fid, inspect, lora, merge, new, reference, sample, show
 from adaptive_neon.errors import InputError, printable
 from adaptive_neon.jobs.foreign import reason
 
 COMMANDS = (
+    new,
     merge,
     lora,
     inspect,

@@ -5,6 +5,7 @@ the network's floating-point operations and what a device is taken to sustain.
 """
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
 from statistics import mean
 
@@ -21,24 +22,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(configs: list[Path], device: str | None, results: Path | None) -> None:
-    from adaptive_neon.families import family_of
-    from adaptive_neon.families.loading import arguments
-    from adaptive_neon.loops import estimate as loops
-    from adaptive_neon.search.settings import combinations
-    from adaptive_neon.studies.estimate import (
-        FLOPS,
-        architecture_of,
-        estimate_lines,
-        estimates,
-        measured_rates,
-        rules_of,
-    )
+    from adaptive_neon.studies.estimate import architecture_of
     from adaptive_neon.studies.layers import read_experiment
 
     config = read_experiment(configs)
     results = results or Path("results") / config["experiment"]
+    say_estimate(config, architecture_of(config, results), device, results)
+
+
+def say_estimate(config: Mapping, architecture: Mapping, device: str | None, results: Path) -> None:
+    """Print the estimate of a study.
+
+    Args:
+        architecture: of its model.
+        device: see the command; None for its default.
+        results: of a measured study, if there is one.
+    """
+    from adaptive_neon.families import family_of
+    from adaptive_neon.families.loading import arguments
+    from adaptive_neon.loops import estimate as loops
+    from adaptive_neon.search.settings import combinations
+    from adaptive_neon.studies.estimate import FLOPS, estimate_lines, estimates, measured_rates, rules_of
+
     device = device or {"cpu": "cpu", "cuda": "H100"}[config["run"]["environment"]]
-    architecture = architecture_of(config, results)
     family = family_of(architecture)
     network = arguments(architecture)
     drawing = family.drawing_flop(network, config["sampler"])

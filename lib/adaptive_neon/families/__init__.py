@@ -14,7 +14,7 @@ from adaptive_neon.errors import InputError
 if TYPE_CHECKING:
     from adaptive_neon.families.protocol import Family, Settings
 
-NAMES = ("edm", "flow", "var", "xar", "imm")  # a folder each
+NAMES = ("edm", "flow", "var", "xar", "imm", "diffusers")  # a folder each
 DEFAULT = "edm"  # of an architecture that names none, such as that of a file from before there were others
 
 

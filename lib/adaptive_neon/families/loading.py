@@ -1,6 +1,6 @@
 """Networks from checkpoints, and back."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -35,12 +35,18 @@ def load(checkpoint: Checkpoint, training: Mapping | None = None) -> nn.Module:
     return _with_tensors(network, checkpoint.tensors, source)
 
 
-def load_codec(paths: Sequence[str | Path], architecture: Mapping, device: torch.device) -> dict[str, nn.Module]:
+def load_codec(
+    paths: Sequence[str | Path],
+    architecture: Mapping,
+    device: torch.device,
+    read: Callable[[str | Path, Mapping], Mapping[str, np.ndarray]] = read_codec,
+) -> dict[str, nn.Module]:
     """The frozen codec as the keyword argument of a family's `loss` and `draw`; nothing where there is none.
 
     Args:
         paths: its file, if there is one.
         architecture: of the model.
+        read: (path, architecture) → its tensors.
 
     Raises:
         InputError: the file is not of the codec that the architecture says.
@@ -48,7 +54,7 @@ def load_codec(paths: Sequence[str | Path], architecture: Mapping, device: torch
     if not paths:
         return {}
     codec = family_of(architecture).build_codec(arguments(architecture))
-    return {"codec": _with_tensors(codec, read_codec(paths[0], architecture), str(paths[0])).to(device)}
+    return {"codec": _with_tensors(codec, read(paths[0], architecture), str(paths[0])).to(device)}
 
 
 def _with_tensors(network: nn.Module, tensors: Mapping[str, np.ndarray], source: str) -> nn.Module:
@@ -90,12 +96,16 @@ def require_architecture(expected: Mapping, found: Mapping) -> None:
             f"base.architecture.family: {name_of(expected)}, but the checkpoint's is {name_of(found)}; correct it"
         )
     found = family_of(found).complete(arguments(found))
-    for key, value in arguments(expected).items():
+    _require_same(arguments(expected), found, "base.architecture")
+
+
+def _require_same(expected: Mapping, found: Mapping, where: str) -> None:
+    for key, value in expected.items():
         here = found.get(key, "no argument of its network")
-        if value != (list(here) if isinstance(here, tuple) else here):
-            raise InputError(
-                f"base.architecture.{key}: {value}, but the checkpoint's is {here}; correct it, or drop it"
-            )
+        if isinstance(value, Mapping) and isinstance(here, Mapping):
+            _require_same(value, here, f"{where}.{key}")
+        elif value != (list(here) if isinstance(here, tuple) else here):
+            raise InputError(f"{where}.{key}: {value}, but the checkpoint's is {here}; correct it, or drop it")
 
 
 def arguments(architecture: Mapping) -> dict:

@@ -5,6 +5,7 @@ it: the arguments of the family's network, and the name of the family under the 
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -20,6 +21,7 @@ class Settings(Protocol):
             to the settings of the training loop.
         SAMPLER: sampler settings for a model that brings none of its own.
         PUBLISHED: suffixes of the files that the family's authors publish.
+        LIBRARY: the name of the library whose folders hold the family's models; only where there is one.
     """
 
     SCHEMA: Mapping[str, Mapping]
@@ -59,6 +61,21 @@ class Settings(Protocol):
 
     def upstream_usage(self, architecture: Mapping, path: str) -> str:
         """Lines of Python that load the state dict at `path` in the family's own code base."""
+
+    def write_folder(
+        self,
+        folder: Path,
+        architecture: Mapping,
+        tensors: Mapping[str, np.ndarray],
+        codec: Mapping[str, np.ndarray],
+        metadata: Mapping[str, str],
+    ) -> None:
+        """Write a model as its library reads it; only where there is a `LIBRARY`.
+
+        Args:
+            codec: the tensors of the frozen codec, empty if there is none.
+            metadata: where the model comes from, and its sampler settings.
+        """
 
     def codec_from_published(self, content: object, size: int) -> dict[str, np.ndarray]:
         """The tensors of the frozen codec in a published file (see `from_published`); only where there is a codec.

@@ -25,10 +25,24 @@ def seeded_noise(
     Returns:
         noise: float32 [N, *shape]; classes: int64 [N], zeros where label_dim is 0.
     """
-    noise = torch.empty(len(seeds), *shape)
-    drawn = torch.zeros(len(seeds), dtype=torch.int64)
-    for i, seed in enumerate(seeds):
-        generator = torch.Generator().manual_seed(int(seed))
+    return noise_and_classes(streams(seeds), shape, label_dim, classes)
+
+
+def streams(seeds: Sequence[int]) -> list[torch.Generator]:
+    """The random stream of each seed, at its start."""
+    return [torch.Generator().manual_seed(int(seed)) for seed in seeds]
+
+
+def noise_and_classes(
+    generators: Sequence[torch.Generator],
+    shape: Sequence[int],
+    label_dim: int = 0,
+    classes: Sequence[int] | None = None,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The same from the streams, which a sampler that needs more noise goes on with."""
+    noise = torch.empty(len(generators), *shape)
+    drawn = torch.zeros(len(generators), dtype=torch.int64)
+    for i, generator in enumerate(generators):
         noise[i] = torch.randn(*shape, generator=generator)
         if label_dim:
             drawn[i] = torch.randint(label_dim, [], generator=generator)

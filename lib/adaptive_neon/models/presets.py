@@ -6,7 +6,7 @@ A preset is block → pattern, as in `merging.blocks`, and is offered only if it
 import re
 from collections.abc import Collection, Iterator, Mapping
 
-from adaptive_neon.families.networks.settings import UNET_BLOCKS
+from adaptive_neon.families.networks.settings import UNET2D_BLOCKS, UNET_BLOCKS
 from adaptive_neon.merging.blocks import lowest_resolution
 
 # Lists of blocks that transformers are made of, in the order of their depth: of diffusers, of the original
@@ -54,7 +54,7 @@ def _fitting(names: Collection[str]) -> Iterator[tuple[str, Preset]]:
 
 def _candidates(names: Collection[str]) -> Iterator[tuple[str, Preset]]:
     if any(name.startswith("up_blocks.") for name in names):
-        yield "down-mid-up", UNET
+        yield "down-mid-up", UNET2D_BLOCKS
         yield "block-weighted", block_weighted(names)
     elif any("input_blocks." in name for name in names):
         yield "down-mid-up", _without_empty(LATENT_DIFFUSION, names)
@@ -72,15 +72,8 @@ def _without_empty(patterns: Preset, names: Collection[str]) -> Preset:
     return {block: p for block, p in patterns.items() if any(re.search(p, name) for name in names)}
 
 
-# UNet2DModel and UNet2DConditionModel of diffusers. The embeddings of time and classes are mid, as by the
-# published rule for EDM's networks; what reads the image is down, and what draws it up.
-UNET = {
-    "down": r"^(conv_in|down_blocks)\.",
-    "mid": r"^(?!(conv_in|down_blocks|up_blocks|conv_norm_out|conv_out)\.)",
-    "up": r"^(up_blocks|conv_norm_out|conv_out)\.",
-}
-
-# The same in the names of the original code of latent diffusion, as in the single files of Stable Diffusion.
+# The blocks of diffusers' U-Nets in the names of the original code of latent diffusion, as in the single files of
+# Stable Diffusion.
 _ORIGINAL = r"^(?:model\.diffusion_model\.)?"
 _ANY_ORIGINAL = r"(input_blocks|middle_block|time_embed|label_emb|output_blocks|out)\."
 LATENT_DIFFUSION = {

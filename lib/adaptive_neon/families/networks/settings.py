@@ -54,6 +54,14 @@ UNET_BLOCKS = {
     "dec": r"dec\.(?!{lowest}_)",
 }
 
+# UNet2DModel and UNet2DConditionModel of diffusers. The embeddings of time and classes are mid, as by the
+# published rule for EDM's networks; what reads the image is down, and what draws it up.
+UNET2D_BLOCKS = {
+    "down": r"^(conv_in|down_blocks)\.",
+    "mid": r"^(?!(conv_in|down_blocks|up_blocks|conv_norm_out|conv_out)\.)",
+    "up": r"^(up_blocks|conv_norm_out|conv_out)\.",
+}
+
 UNET_BUFFERS = ("resample_filter", "map_noise.freqs")  # what their names end in
 
 

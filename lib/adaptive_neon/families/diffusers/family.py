@@ -1,0 +1,307 @@
+"""Diffusion by diffusers' networks and schedulers as a family: their loss and sampling behind `families.protocol`.
+
+Seed s is the image that the pipeline draws with `torch.Generator().manual_seed(s)`, up to rounding.
+"""
+
+import inspect
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import cache
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from adaptive_neon.errors import InputError
+from adaptive_neon.families.diffusers.codec import decode, encode, fit
+from adaptive_neon.families.diffusers.folder import images_of
+from adaptive_neon.families.diffusers.settings import LABEL_DROPOUT
+from adaptive_neon.families.flop import BACKWARD, count_flop
+from adaptive_neon.families.pixels import from_uint8, to_uint8
+from adaptive_neon.families.sampling import noise_and_classes, streams
+from adaptive_neon.jobs.foreign import reason
+
+LARGEST_TABLE = 2**28  # numbers in a transformer's table of positions
+
+
+@cache
+def library() -> ModuleType:
+    """diffusers.
+
+    Raises:
+        InputError: it is not installed.
+    """
+    with _no_broken_torchvision():
+        try:
+            import diffusers
+
+            diffusers.utils.logging.set_verbosity_error()
+            diffusers.UNet2DModel  # noqa: B018 (what it builds on is imported only now)
+        except (ImportError, RuntimeError, AttributeError) as error:
+            raise InputError(
+                f"base.architecture.family: diffusers is not installed, or not completely ({reason(error)}); "
+                ".venv/bin/pip install -r requirements-diffusers.txt"
+            ) from None
+    return diffusers
+
+
+@contextmanager
+def _no_broken_torchvision() -> Iterator[None]:
+    """Where torchvision does not load, as beside a torch for the CPU alone, diffusers does without it."""
+    try:
+        import torchvision  # noqa: F401
+    except (ImportError, RuntimeError, OSError):
+        sys.modules["torchvision"] = None
+    try:
+        yield
+    finally:
+        if sys.modules.get("torchvision", "") is None:
+            del sys.modules["torchvision"]
+
+
+def build(architecture: Mapping, training: Mapping | None = None) -> nn.Module:
+    """A freshly initialised network of diffusers; dropout is that of the training, if it says one.
+
+    Raises:
+        InputError: an unknown, missing or unsupported argument.
+    """
+    known = complete(architecture)
+    config = dict(known["model"])
+    if training and "dropout" in training:
+        config["dropout"] = training["dropout"]
+    network = _construct("model", config)
+    for key in ("img_resolution", "img_channels", "label_dim"):
+        setattr(network, key, known[key])
+    network.schedule = known["scheduler"]
+    for module in network.modules():
+        if isinstance(module, library().models.embeddings.LabelEmbedding):
+            module.dropout_prob = 0.0  # `loss` drops the class in all blocks at once
+    if getattr(network, "pos_embed", None) is not None:
+        network.pos_embed.pos_embed = _positions(config)
+    return network
+
+
+def _positions(config: Mapping) -> Tensor:
+    """The table of a transformer's positions, which its files leave out, on the CPU."""
+    side, width = config["sample_size"] // config["patch_size"], config["num_attention_heads"]
+    width *= config["attention_head_dim"]
+    if side**2 * width > LARGEST_TABLE:
+        raise InputError(f"architecture.model: {side}² positions of {width} numbers are more than can be computed")
+    with torch.device("cpu"):
+        table = library().models.embeddings.get_2d_sincos_pos_embed(width, side, base_size=side, output_type="pt")
+    return table.float().unsqueeze(0)
+
+
+def complete(architecture: Mapping) -> dict:
+    """The architecture with the defaults of what its components leave out.
+
+    Raises:
+        InputError: an unknown or a missing argument, or components that don't fit together.
+    """
+    known = dict(architecture)
+    for part in ("model", "scheduler", "codec"):
+        if known.get(part):
+            known[part] = _complete(part, known[part])
+        elif part != "codec":
+            raise InputError(f"architecture.{part} is missing; add it")
+    model, codec = known["model"], known.get("codec")
+    latent = "latent_channels"
+    if codec and codec[latent] != model["in_channels"]:
+        raise InputError(
+            f"architecture.model.in_channels: {model['in_channels']}, but the codec has {codec[latent]} channels"
+        )
+    try:
+        found = images_of(model, codec)
+    except (KeyError, TypeError) as error:
+        raise InputError(
+            f"architecture.model.sample_size: {model.get('sample_size')!r} is no size ({error})"
+        ) from None
+    for key, value in found.items():
+        if known.get(key) != value:
+            raise InputError(
+                f"architecture.{key}: {known.get(key)}, but the components say {value}; correct one or the other"
+            )
+    return known
+
+
+def _complete(part: str, config: Mapping) -> dict:
+    """A component's configuration with its class's defaults, as JSON has them."""
+    name = config.get("_class_name")
+    parameters = list(inspect.signature(getattr(library(), name).__init__).parameters.values())[1:]
+    defaults = {p.name: p.default for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD}
+    for key in config:
+        if key not in defaults and key != "_class_name" and part != "scheduler":
+            raise InputError(f"architecture.{part}.{key}: unknown argument of {name}; remove it")
+    filled = defaults | dict(config)
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in filled.items()}
+
+
+def _construct(part: str, config: Mapping) -> Any:
+    """A component from its whole configuration.
+
+    Raises:
+        InputError: none can have it.
+    """
+    known = dict(config)
+    cls = getattr(library(), known.pop("_class_name"))
+    try:
+        return cls(**known)
+    except Exception as error:  # values of anyone, which can trip any operation
+        raise InputError(
+            f"architecture.{part}: no {cls.__name__} can have it ({reason(error)}); correct the arguments"
+        ) from None
+
+
+def build_codec(architecture: Mapping) -> nn.Module:
+    """The frozen `AutoencoderKL` or `VQModel`."""
+    return _construct("codec", complete(architecture)["codec"]).eval().requires_grad_(False)
+
+
+def fit_codec(architecture: Mapping, images: np.ndarray, labels: np.ndarray | None, seed: int) -> nn.Module:
+    """A small autoencoder, trained on the images (see `codec.fit`).
+
+    Raises:
+        InputError: it is not small; `base.codec` must name the folder or file of one.
+    """
+    torch.manual_seed(seed)
+    return fit(build_codec(architecture), images, seed)
+
+
+def loss(
+    network: nn.Module,
+    images: Tensor,
+    labels: Tensor | None,
+    training: Mapping,
+    dtype: torch.dtype,
+    codec: nn.Module | None = None,
+) -> Tensor:
+    """(prediction − target)² at a step that is uniform for each image, [N, C, H, W], as the pipelines are trained.
+
+    The target is what the scheduler says that the network predicts: the noise, the velocity, or the image. A
+    variance that the network predicts too is not trained. Of a transformer, some images lose their class.
+    """
+    x = from_uint8(images)
+    if codec is not None:
+        with torch.no_grad(), _autocast(x.device, dtype):
+            x = encode(codec, x)
+    noise = torch.randn_like(x)
+    steps = network.schedule["num_train_timesteps"]
+    t = torch.randint(steps, (len(x),), device=x.device)
+    if labels is not None and _null_class(network) is not None:
+        dropped = torch.rand(len(x), device=x.device) < training.get("label_dropout", LABEL_DROPOUT)
+        labels = torch.where(dropped, _null_class(network), labels)
+    forward = library().DDPMScheduler.from_config(network.schedule)
+    target = {
+        "epsilon": lambda: noise,
+        "v_prediction": lambda: forward.get_velocity(x, noise, t),
+        "sample": lambda: x,
+    }[network.schedule["prediction_type"]]()
+    return (predict(network, forward.add_noise(x, noise, t), t, labels, dtype) - target).square()
+
+
+def predict(network: nn.Module, x: Tensor, t: Tensor, labels: Tensor | None, dtype: torch.dtype) -> Tensor:
+    """What the network predicts of noisy x, [N, C, H, W], at steps t, [N] or one for all; float32."""
+    with _autocast(x.device, dtype):
+        prediction = network(x, t.to(x.device).expand(len(x)), class_labels=labels).sample
+    return prediction[:, : x.shape[1]].float()  # a learned variance stands behind
+
+
+@torch.inference_mode()
+def draw(
+    network: nn.Module,
+    seeds: Sequence[int],
+    sampler: Mapping,
+    classes: Sequence[int] | None = None,
+    dtype: torch.dtype = torch.float32,
+    codec: nn.Module | None = None,
+) -> tuple[Tensor, Tensor]:
+    """Images by the scheduler's steps from the noise of each seed; all noise on the way is of the image's seed."""
+    device = next(network.parameters()).device
+    generators = streams(seeds)
+    side = network.config["sample_size"]
+    shape = network.config["in_channels"], side, side
+    noise, drawn = noise_and_classes(generators, shape, network.label_dim, classes)
+    labels = drawn.to(device) if network.label_dim else None
+    scale = sampler.get("guidance", 1)
+    null = _null_class(network)
+    if scale != 1 and null is None:
+        raise InputError(f"sampler.guidance: {scale}, but the model knows no images without a class; set it to 1")
+
+    def guided(x: Tensor, t: Tensor) -> Tensor:
+        if scale == 1:
+            return predict(network, x, t, labels, dtype)
+        both = torch.cat([torch.full_like(labels, null), labels])
+        without, of_class = predict(network, torch.cat([x, x]), t, both, dtype).chunk(2)
+        return without + scale * (of_class - without)
+
+    with _of_scheduler(sampler, network.schedule) as scheduler:
+        parameters = inspect.signature(scheduler.step).parameters
+        extra = {"generator": generators, "eta": sampler.get("eta", 0)}
+        extra = {key: value for key, value in extra.items() if key in parameters}
+        x = noise.to(device) * scheduler.init_noise_sigma
+        for t in scheduler.timesteps:
+            x = scheduler.step(guided(scheduler.scale_model_input(x, t), t), t, x, **extra).prev_sample
+    x = x.float()
+    if codec is not None:
+        with _autocast(device, dtype):
+            x = decode(codec, x)
+    return to_uint8(x.float()).cpu(), drawn
+
+
+@contextmanager
+def _of_scheduler(sampler: Mapping, schedule: Mapping) -> Iterator[Any]:
+    """The scheduler with its steps set; what it cannot do is an InputError."""
+    name = sampler.get("scheduler", schedule["_class_name"])
+    spacing = {key: sampler[key] for key in ("timestep_spacing",) if key in sampler}
+    try:
+        scheduler = getattr(library(), name).from_config(dict(schedule), **spacing)
+        scheduler.set_timesteps(sampler["steps"])
+        yield scheduler
+    except (ValueError, NotImplementedError, IndexError) as error:
+        raise InputError(f"sampler.scheduler: {name} cannot draw from this model ({reason(error)})") from None
+
+
+def training_flop(architecture: Mapping) -> float:
+    """Of a training step per image: the network forwards and backwards, the encoder forwards."""
+    evaluation, encoding, _ = _flop_of_parts(json.dumps(dict(architecture)))
+    return BACKWARD * evaluation + encoding
+
+
+def drawing_flop(architecture: Mapping, sampler: Mapping) -> float:
+    """Of an image."""
+    evaluation, _, decoding = _flop_of_parts(json.dumps(dict(architecture)))
+    with _of_scheduler(sampler, complete(architecture)["scheduler"]) as scheduler:
+        evaluations = len(scheduler.timesteps) * (1 if sampler.get("guidance", 1) == 1 else 2)
+    return evaluations * evaluation + decoding
+
+
+@cache  # a search asks for many settings of the sampler
+def _flop_of_parts(architecture: str) -> tuple[float, float, float]:
+    """Of an evaluation of the network, of encoding and of decoding an image; the architecture is JSON."""
+    known = json.loads(architecture)
+    with torch.device("meta"):
+        network = build(known).to("meta").eval()
+        codec = build_codec(known) if known.get("codec") else None
+        side = network.config["sample_size"]
+        latents = torch.zeros(1, network.config["in_channels"], side, side)
+        images = torch.zeros(1, known["img_channels"], *[known["img_resolution"]] * 2)
+        labels = torch.zeros(1, dtype=torch.int64) if network.label_dim else None
+    return (
+        count_flop(lambda: network(latents, torch.ones(1), class_labels=labels)),
+        count_flop(lambda: encode(codec, images)) if codec else 0.0,
+        count_flop(lambda: decode(codec, latents)) if codec else 0.0,
+    )
+
+
+def _null_class(network: nn.Module) -> int | None:
+    """The class of images without one; None of a network that knows none."""
+    return network.config.get("num_embeds_ada_norm")
+
+
+def _autocast(device: torch.device, dtype: torch.dtype) -> AbstractContextManager:
+    """float32 is each network's own type; in another, its layers run under autocast."""
+    return nullcontext() if dtype == torch.float32 else torch.autocast(device.type, dtype)

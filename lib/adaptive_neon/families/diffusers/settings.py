@@ -1,0 +1,203 @@
+"""The settings, blocks and folders of diffusers' models: all that can be known of the family without torch."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from adaptive_neon.errors import InputError
+from adaptive_neon.families.diffusers.folder import (
+    MODELS,
+    PIPELINES,
+    current_name,
+    folder_architecture,
+    is_pipeline,
+    pipeline_of,
+    write_folder,
+)
+from adaptive_neon.families.guidance import SCALE
+from adaptive_neon.families.networks.settings import COUNT, FACTOR, IMAGES, SHARE, UNET2D_BLOCKS, WIDTH
+from adaptive_neon.families.pickles import RefusedError
+from adaptive_neon.families.torch_files import plain_state_dict
+
+__all__ = ["write_folder"]
+
+# Those of diffusers that are interchangeable: they share their settings and predict noise, velocity or image.
+SCHEDULERS = (
+    "DDIMScheduler",
+    "DDPMScheduler",
+    "DEISMultistepScheduler",
+    "DPMSolverMultistepScheduler",
+    "DPMSolverSinglestepScheduler",
+    "EulerAncestralDiscreteScheduler",
+    "EulerDiscreteScheduler",
+    "HeunDiscreteScheduler",
+    "KDPM2AncestralDiscreteScheduler",
+    "KDPM2DiscreteScheduler",
+    "LMSDiscreteScheduler",
+    "PNDMScheduler",
+    "UniPCMultistepScheduler",
+)
+
+_LAYERS = COUNT | {"maximum": 200}
+_OPTIONAL = {"type": ["integer", "null"], "minimum": 1, "maximum": 100_000}
+_WIDTHS = {"type": "array", "minItems": 1, "maxItems": 32, "items": WIDTH}
+_TYPES = {"type": "array", "minItems": 1, "maxItems": 32, "items": {"type": "string"}}
+_BLOCKS = {
+    "block_out_channels": _WIDTHS,
+    "down_block_types": _TYPES,
+    "up_block_types": _TYPES,
+    "layers_per_block": _LAYERS,
+    "in_channels": FACTOR,
+}
+
+
+def _component(classes: tuple[str, ...], properties: Mapping) -> dict:
+    """A configuration of a component: of what decides sizes, the limits; the rest is its class's to check."""
+    return {
+        "type": "object",
+        "required": ["_class_name"],
+        "properties": {"_class_name": {"enum": list(classes)}, **properties},
+    }
+
+
+SCHEMA = {
+    "architecture": {
+        "required": ["img_resolution", "img_channels", "label_dim", "model", "scheduler"],
+        "properties": IMAGES
+        | {
+            "pipeline": {"enum": list(PIPELINES)},
+            "model": _component(
+                MODELS,
+                _BLOCKS
+                | {
+                    "sample_size": COUNT | {"maximum": 1024},
+                    "out_channels": {"type": ["integer", "null"], "minimum": 1, "maximum": 128},
+                    "time_embedding_type": {"enum": ["positional"]},
+                    "time_embedding_dim": _OPTIONAL,
+                    "class_embed_type": {"type": "null"},
+                    "num_class_embeds": _OPTIONAL,
+                    "num_embeds_ada_norm": _OPTIONAL,
+                    "num_layers": _LAYERS,
+                    "patch_size": COUNT | {"maximum": 256},
+                    "num_attention_heads": COUNT | {"maximum": 256},
+                    "attention_head_dim": {"type": ["integer", "null"], "minimum": 1, "maximum": 1024},
+                },
+            ),
+            "scheduler": _component(
+                SCHEDULERS,
+                {
+                    "num_train_timesteps": COUNT | {"maximum": 100_000},
+                    "prediction_type": {"enum": ["epsilon", "v_prediction", "sample"]},
+                    "trained_betas": {"type": ["array", "null"], "maxItems": 100_000},
+                },
+            ),
+            "codec": _component(
+                ("AutoencoderKL", "VQModel"),
+                _BLOCKS
+                | {
+                    "out_channels": FACTOR,
+                    "latent_channels": FACTOR,
+                    "num_vq_embeddings": COUNT | {"maximum": 1_000_000},
+                    "vq_embed_dim": _OPTIONAL,
+                },
+            )
+            | {"type": ["object", "null"]},
+            "id2label": {"type": "object", "maxProperties": 100_000},
+        },
+    },
+    "sampler": {
+        "required": ["steps"],
+        "properties": {
+            "steps": COUNT | {"maximum": 1000},
+            "scheduler": {"enum": list(SCHEDULERS)},
+            "guidance": SCALE,
+            "eta": {"type": "number", "minimum": 0, "maximum": 1},
+            "timestep_spacing": {"enum": ["leading", "linspace", "trailing"]},
+        },
+    },
+    "training": {"required": [], "properties": {"dropout": SHARE, "label_dropout": SHARE}},
+}
+SAMPLER = {"scheduler": "DDIMScheduler", "steps": 50}  # as the library draws from a DDIMPipeline
+PUBLISHED = ()
+LIBRARY = "diffusers"
+
+LABEL_DROPOUT = 0.1  # of a transformer whose training is silent, as DiT's authors trained
+
+
+def contradictions(config: Mapping) -> Iterator[tuple[str, str]]:
+    """Guidance of a network that knows no images without a class; settings that the scheduler does not have."""
+    base, sampler = config["base"], config["sampler"]
+    architecture = base["architecture"] or {}
+    model, scheduler = architecture.get("model") or {}, architecture.get("scheduler") or {}
+    if sampler.get("guidance", 1) != 1:
+        if model.get("_class_name", "DiTTransformer2DModel") != "DiTTransformer2DModel":
+            yield (
+                "sampler.guidance",
+                f"{sampler['guidance']}, but only a DiTTransformer2DModel has guidance; set it to 1",
+            )
+        elif base["training"] and not base["training"].get("label_dropout", LABEL_DROPOUT):
+            yield (
+                "sampler.guidance",
+                f"{sampler['guidance']} needs base.training.label_dropout above 0, to learn images without one",
+            )
+    name = sampler.get("scheduler", scheduler.get("_class_name"))
+    if "eta" in sampler and name not in (None, "DDIMScheduler"):
+        yield "sampler.eta", f"{sampler['eta']}, but only the DDIMScheduler has it, not the {name}; remove it"
+    if (steps := sampler["steps"]) > (most := scheduler.get("num_train_timesteps", 1000)):
+        yield "sampler.steps", f"{steps}, but the model was trained on {most} noise levels; use fewer"
+    for key, training in (("base.training", base["training"]), ("finetune", config.get("finetune"))):
+        if training and "label_dropout" in training and model.get("_class_name") == "UNet2DModel":
+            yield f"{key}.label_dropout", "a UNet2DModel has no class for images without one; remove it"
+
+
+def block_presets(architecture: Mapping | None) -> dict[str, dict[str, str]]:
+    """Down, mid and up of a U-Net, the thirds of a DiT with embedding and head; both where it is unknown which."""
+    model = (architecture or {}).get("model") or {}
+    depth = model.get("num_layers", 28)
+    bounds = [round(third * depth / 3) for third in range(4)]
+    thirds = {
+        name: rf"^transformer_blocks\.({'|'.join(map(str, range(bounds[i], bounds[i + 1])))})\."
+        for i, name in enumerate(("early", "middle", "late"))
+    }
+    presets = {
+        "UNet2DModel": {"down-mid-up": UNET2D_BLOCKS},
+        "DiTTransformer2DModel": {"by-depth": {"embedding": r"^pos_embed\.", **thirds, "head": r"^proj_out_"}},
+    }
+    if name := model.get("_class_name"):
+        return presets[name]
+    return presets["UNet2DModel"] | presets["DiTTransformer2DModel"]
+
+
+def is_weight(name: str) -> bool:
+    """All: what is no parameter of these networks is not kept in their files."""
+    return True
+
+
+def from_published(content: object, size: int) -> tuple[dict[str, np.ndarray], dict]:
+    """There are no single files of this family: a model is the folder of a pipeline (see `models.imported`)."""
+    raise RefusedError("is no folder of a diffusers pipeline")
+
+
+def codec_from_published(content: object, size: int) -> dict[str, np.ndarray]:
+    """The tensors of an autoencoder in diffusers' names."""
+    state = plain_state_dict(content, size)
+    if not state or "decoder.conv_out.weight" not in state:
+        raise RefusedError("holds no autoencoder of diffusers, which has a decoder.conv_out.weight")
+    return {current_name(name): array for name, array in state.items()}
+
+
+def published_architecture(checkpoint: str) -> dict:
+    """That of a folder which is here."""
+    if is_pipeline(checkpoint):
+        return folder_architecture(Path(checkpoint))
+    raise InputError(f"base.architecture: not known before {checkpoint} is imported; give it, or import it first")
+
+
+def upstream_usage(architecture: Mapping, path: str) -> str:
+    """With diffusers."""
+    pipeline = pipeline_of(architecture)
+    return (
+        f"# with diffusers\npipeline = diffusers.{pipeline}.from_pretrained({path!r})\n"
+        f"images = pipeline({'class_labels=[0]' if pipeline == 'DiTPipeline' else ''}).images"
+    )

@@ -1,0 +1,96 @@
+"""Models and codecs of the families: from the files of `families.checkpoints`, and from folders of diffusers."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from adaptive_neon.errors import InputError
+from adaptive_neon.families import checkpoints, name_of
+from adaptive_neon.families.architecture import check
+from adaptive_neon.families.checkpoints import Checkpoint, require_finite
+from adaptive_neon.families.diffusers.folder import PIPELINES, current_name, folder_architecture, is_pipeline
+from adaptive_neon.jobs.files import sha256_of
+from adaptive_neon.models.opening import Component, open_model
+from adaptive_neon.models.tensors import Tensor, whole
+
+
+class Arrays(Mapping[str, np.ndarray]):
+    """The tensors of a network as arrays, floats as float32, each read when it is asked for."""
+
+    def __init__(self, component: Component):
+        self.tensors: dict[str, Tensor] = {current_name(name): t for name, t in component.tensors.items()}
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        tensor = whole(self.tensors[name])
+        return (tensor.float() if tensor.is_floating_point() else tensor).numpy()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.tensors)
+
+    def __len__(self) -> int:
+        return len(self.tensors)
+
+
+def read_model(path: str | Path) -> Checkpoint:
+    """A model from elsewhere: what `checkpoints.read_model` reads, or the folder of a diffusers pipeline.
+
+    The metadata gain `source` and `sha256`: the name, and the digest of the file or of a folder's list of files.
+
+    Raises:
+        InputError: no such file or folder, or not a model.
+    """
+    path = Path(path)
+    if not is_pipeline(path):
+        return checkpoints.read_model(path)
+    architecture = folder_architecture(path)
+    check(path, architecture)
+    component = _component(path, architecture, "model")
+    tensors = Arrays(component)
+    require_finite(path, tensors, tensors)
+    metadata = {key: component.metadata[key] for key in ("sampler",) if key in component.metadata}  # of a study
+    origin = {"source": path.resolve().name, "sha256": _digest(path)}
+    return Checkpoint(tensors, architecture, metadata | origin)
+
+
+def find_codec(model: str | Path, given: str | Path | None, architecture: Mapping) -> list[Path]:
+    """The codec of a model: as `checkpoints.find_codec` finds it, or in the model's own folder."""
+    inside = is_pipeline(model) and not given and architecture.get("codec")
+    return [Path(model)] if inside else checkpoints.find_codec(model, given, architecture)
+
+
+def read_codec(path: str | Path, architecture: Mapping) -> Mapping[str, np.ndarray]:
+    """The tensors of the frozen codec of a model: what `checkpoints.read_codec` reads, or of a pipeline's folder.
+
+    Args:
+        architecture: of the model.
+
+    Raises:
+        InputError: it is no codec of the model's family, or another than the model's.
+    """
+    path = Path(path)
+    if name_of(architecture) != "diffusers" or not is_pipeline(path):
+        return checkpoints.read_codec(path, architecture)
+    found = folder_architecture(path)
+    check(path, found)
+    if found.get("codec") != architecture.get("codec"):
+        raise InputError(f"{path}: its autoencoder is not the one of the model; give the folder of the model")
+    return Arrays(_component(path, found, "codec"))
+
+
+def _component(path: Path, architecture: Mapping, part: str) -> Component:
+    name = PIPELINES[architecture["pipeline"]][part]
+    component = open_model(path).components.get(name)
+    if component is None:
+        raise InputError(f"{path / name}: holds no weights; get the folder again")
+    return component
+
+
+def _digest(folder: Path) -> str:
+    """One number for what is read of a folder: sha256 of the list of its files with their sha256."""
+    model = open_model(folder)
+    configs = [file for file in model.others if file.suffix == ".json"]
+    listed = {str(file): sha256_of(folder / file) for file in sorted([*model.sources, *configs])}
+    return hashlib.sha256(json.dumps(listed, sort_keys=True).encode()).hexdigest()
