@@ -284,8 +284,8 @@ def _uneven_classes(config: Mapping, block: int) -> str | None:
     if config["classes"] != "balanced" or not classes or block % classes == 0:
         return None
     return (
-        f"blocks of {block} (intervals.seed_blocks), which {classes} balanced classes cannot share evenly; choose a "
-        f"multiple of {config['intervals']['seed_blocks'] * classes}, other blocks, or classes: drawn"
+        f"blocks of {block} (intervals.seed_blocks), which {classes} balanced classes cannot share evenly; "
+        f"choose a multiple of {config['intervals']['seed_blocks'] * classes}, other blocks, or classes: drawn"
     )
 
 
