@@ -110,7 +110,7 @@ rule given_images:
         "../scripts/given_images.py"
 
 
-rule measure_given:
+use rule measure as measure_given with:
     input:
         images=rules.given_images.output[0],
         extractor=EXTRACTOR,
@@ -121,19 +121,10 @@ rule measure_given:
         logs("measure-given"),
     benchmark:
         benchmarks("measure-given")
-    conda:
-        ENVIRONMENT
-    threads: RUN["job_threads"]
-    resources:
-        gpu=FEATURE_GPU,
-        mem_mb=4000,
-        runtime=240,
     params:
         points=["images"],
         seed_blocks=config["intervals"]["seed_blocks"],
         kid_subsets=config["metrics"]["kid_subsets"],
-    script:
-        "../scripts/measure.py"
 
 
 checkpoint select:

@@ -146,7 +146,7 @@ rule loop_train:
 
 
 # Neon's own images and self-training, where the training of a generation is not that already.
-rule loop_own_images:
+use rule loop_images as loop_own_images with:
     input:
         base=f"{GENERATION}/trained.safetensors",
         codec=CODEC,
@@ -156,22 +156,13 @@ rule loop_own_images:
         logs(f"{GENERATION_LOG}/loop_own_images-{{generation}}"),
     benchmark:
         benchmarks(f"{GENERATION_LOG}/loop_own_images-{{generation}}")
-    conda:
-        ENVIRONMENT
-    threads: RUN["job_threads"]
-    resources:
-        gpu=GPU,
-        mem_mb=RUN["memory_mb"],
-        runtime=720,
     params:
         seeds=generation_seeds(own=True),
         sampler=config["sampler"],
         classes=config["classes"],
-    script:
-        "../scripts/generate.py"
 
 
-rule loop_self_train:
+use rule loop_train as loop_self_train with:
     input:
         previous=f"{GENERATION}/trained.safetensors",
         codec=CODEC,
@@ -184,13 +175,6 @@ rule loop_self_train:
         logs(f"{GENERATION_LOG}/loop_self_train-{{generation}}"),
     benchmark:
         benchmarks(f"{GENERATION_LOG}/loop_self_train-{{generation}}")
-    conda:
-        ENVIRONMENT
-    threads: RUN["training_threads"]
-    resources:
-        gpu=TRAINING_GPUS,
-        mem_mb=RUN["memory_mb"],
-        runtime=1440,
     params:
         regime={"name": "own", "data": "replace"},
         start="previous",
@@ -200,11 +184,9 @@ rule loop_self_train:
         seed=lambda wildcards: LOOP.training_seed(
             int(wildcards.replica), int(wildcards.generation), "previous", own=True
         ),
-    script:
-        "../scripts/loop_train.py"
 
 
-rule loop_search_images:
+use rule loop_images as loop_search_images with:
     input:
         unpack(neon_models),
         codec=CODEC,
@@ -214,24 +196,15 @@ rule loop_search_images:
         logs(f"{GENERATION_LOG}/loop_search_images-{{generation}}"),
     benchmark:
         benchmarks(f"{GENERATION_LOG}/loop_search_images-{{generation}}")
-    conda:
-        ENVIRONMENT
-    threads: RUN["job_threads"]
-    resources:
-        gpu=GPU,
-        mem_mb=RUN["memory_mb"],
-        runtime=720,
     params:
         points=neon_points,
         blocks=LOOP_BLOCKS,
         seeds=lambda wildcards: STUDY.seeds("search", int(wildcards.replica)),
         sampler=config["sampler"],
         classes=config["classes"],
-    script:
-        "../scripts/generate.py"
 
 
-rule loop_search:
+use rule measure as loop_search with:
     input:
         images=f"{GENERATION}/search.npz",
         extractor=EXTRACTOR,
@@ -242,19 +215,10 @@ rule loop_search:
         logs(f"{GENERATION_LOG}/loop_search-{{generation}}"),
     benchmark:
         benchmarks(f"{GENERATION_LOG}/loop_search-{{generation}}")
-    conda:
-        ENVIRONMENT
-    threads: RUN["job_threads"]
-    resources:
-        gpu=FEATURE_GPU,
-        mem_mb=4000,
-        runtime=240,
     params:
         points=neon_points,
         seed_blocks=config["intervals"]["seed_blocks"],
         kid_subsets=0,
-    script:
-        "../scripts/measure.py"
 
 
 rule loop_correct:
@@ -284,7 +248,7 @@ rule loop_correct:
         "../scripts/loop_correct.py"
 
 
-rule loop_heldout:
+use rule loop_images as loop_heldout with:
     input:
         base=own_model,
         codec=CODEC,
@@ -294,22 +258,13 @@ rule loop_heldout:
         logs(f"{GENERATION_LOG}/loop_heldout-{{generation}}"),
     benchmark:
         benchmarks(f"{GENERATION_LOG}/loop_heldout-{{generation}}")
-    conda:
-        ENVIRONMENT
-    threads: RUN["job_threads"]
-    resources:
-        gpu=GPU,
-        mem_mb=RUN["memory_mb"],
-        runtime=720,
     params:
         seeds=lambda wildcards: STUDY.seeds("heldout", int(wildcards.replica)),
         sampler=config["sampler"],
         classes=config["classes"],
-    script:
-        "../scripts/generate.py"
 
 
-rule loop_measure:
+use rule measure as loop_measure with:
     input:
         images=f"{GENERATION}/heldout.npz",
         extractor=EXTRACTOR,
@@ -320,19 +275,10 @@ rule loop_measure:
         logs(f"{GENERATION_LOG}/loop_measure-{{generation}}"),
     benchmark:
         benchmarks(f"{GENERATION_LOG}/loop_measure-{{generation}}")
-    conda:
-        ENVIRONMENT
-    threads: RUN["job_threads"]
-    resources:
-        gpu=FEATURE_GPU,
-        mem_mb=4000,
-        runtime=240,
     params:
         points=ONE_SET,
         seed_blocks=config["intervals"]["seed_blocks"],
         kid_subsets=config["metrics"]["kid_subsets"],
-    script:
-        "../scripts/measure.py"
 
 
 LOOP_RUNS = [
