@@ -1,8 +1,5 @@
 """The report of the studies of loops: one page with tables, figures and how it was made."""
 
-from pathlib import Path
-
-import yaml
 from adaptive_neon.collapse.summary import terminal_lines
 from adaptive_neon.jobs.files import read_json
 from adaptive_neon.jobs.job import job
@@ -11,14 +8,10 @@ from adaptive_neon.studies.report import write_report
 
 with job(snakemake.log[0], snakemake.threads):
     params = snakemake.params
-    results = Path(snakemake.output.page).parent
     summary = read_json(snakemake.input.summary)
     context = {
         "summary": summary,
         "lines": terminal_lines(summary),
-        "provenance": write_provenance(snakemake.output.provenance, results, params.config),
-        "config": params.config,
-        "config_text": yaml.safe_dump(params.config, sort_keys=False),
-        "results": str(results),
     }
-    write_report(snakemake.output.page, snakemake.input.template, results, context)
+    provenance = write_provenance(snakemake.output.provenance, params.config)
+    write_report(snakemake.output.page, snakemake.input.template, context, provenance)

@@ -20,4 +20,4 @@ with job(snakemake.log[0], snakemake.threads):
         temporary.write_text(markdown_table(overview.HEADER, rows))
     figures.save_figure(figures.plot_studies(summaries), outputs.figure)
     context = {"answers": {summary["experiment"]: answer(summary) for summary in summaries}}
-    write_report(outputs.page, inputs.template, Path(outputs.page).parent, context)
+    write_report(outputs.page, inputs.template, context)

@@ -1,8 +1,5 @@
 """The report: one page with the answer, tables, figures and how it was made."""
 
-from pathlib import Path
-
-import yaml
 from adaptive_neon.jobs.files import read_json
 from adaptive_neon.jobs.job import job
 from adaptive_neon.studies.outcome import choose
@@ -12,23 +9,12 @@ from adaptive_neon.studies.wording import ROLE_NAMES, answer, snapshot_shown
 
 with job(snakemake.log[0], snakemake.threads):
     params = snakemake.params
-    results = Path(snakemake.output.page).parent
     summary = read_json(snakemake.input.summary)
     context = {
         "summary": summary,
         "answer": answer(summary),
         "improved": choose(summary) is not None,
         "headline": snapshot_shown(summary),
-        "provenance": write_provenance(
-            snakemake.output.provenance,
-            results,
-            params.config,
-            seeds=params.seeds,
-            checksums=checksums(snakemake.input.checked),
-        ),
-        "config": params.config,
-        "config_text": yaml.safe_dump(params.config, sort_keys=False),
-        "results": str(results),
         "blocks": params.blocks,
         "snapshots": params.snapshots,
         "replicas": [row[0] for row in params.seeds],
@@ -36,4 +22,10 @@ with job(snakemake.log[0], snakemake.threads):
         "classes": len(summary["base"].get("recall_by_class", [])),
         "role_names": ROLE_NAMES,
     }
-    write_report(snakemake.output.page, snakemake.input.template, results, context)
+    provenance = write_provenance(
+        snakemake.output.provenance,
+        params.config,
+        seeds=params.seeds,
+        checksums=checksums(snakemake.input.checked),
+    )
+    write_report(snakemake.output.page, snakemake.input.template, context, provenance)

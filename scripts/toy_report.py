@@ -1,8 +1,5 @@
 """The report of the 2-D Gaussian studies: one page with tables, figures and how it was made."""
 
-from pathlib import Path
-
-import yaml
 from adaptive_neon.jobs.files import read_json
 from adaptive_neon.jobs.job import job
 from adaptive_neon.studies.provenance import write_provenance
@@ -11,15 +8,11 @@ from adaptive_neon.toy.summary import terminal_lines
 
 with job(snakemake.log[0], snakemake.threads):
     params = snakemake.params
-    results = Path(snakemake.output.page).parent
     summary = read_json(snakemake.input.summary[0])
     context = {
         "summary": summary,
         "lines": terminal_lines(summary),
-        "provenance": write_provenance(snakemake.output.provenance, results, params.config),
-        "config": params.config,
-        "config_text": yaml.safe_dump(params.config, sort_keys=False),
-        "results": str(results),
         "families": params.families,
     }
-    write_report(snakemake.output.page, snakemake.input.template, results, context)
+    provenance = write_provenance(snakemake.output.provenance, params.config)
+    write_report(snakemake.output.page, snakemake.input.template, context, provenance)

@@ -13,12 +13,12 @@ from adaptive_neon.jobs.times import stage_times
 PACKAGES = ("adaptive-neon", "torch", "numpy", "scipy", "scikit-learn", "snakemake")
 
 
-def write_provenance(path: str | Path, results: str | Path, config: Mapping, **more: object) -> dict:
-    """Write as JSON how the folder `results` was made, and give it back."""
+def write_provenance(path: str | Path, config: Mapping, **more: object) -> dict:
+    """Write as JSON how the results in the folder of the path were made, and give it back."""
     provenance = {
         "machine": machine(),
         "versions": versions(),
-        "times": {stage: vars(time) for stage, time in stage_times(results).items()},
+        "times": {stage: vars(time) for stage, time in stage_times(Path(path).parent).items()},
         **more,
         "config": config,
     }

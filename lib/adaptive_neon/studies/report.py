@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import jinja2
+import yaml
 from markupsafe import Markup, escape
 
 from adaptive_neon.jobs.files import replacing
@@ -13,15 +14,26 @@ from adaptive_neon.jobs.files import replacing
 MIME = {".svg": "image/svg+xml", ".png": "image/png"}
 
 
-def write_report(path: str | Path, template: str | Path, results: str | Path, context: Mapping) -> None:
-    """Render a template to one HTML file.
+def write_report(
+    path: str | Path, template: str | Path, context: Mapping, provenance: Mapping | None = None
+) -> None:
+    """Render a template to one HTML file, in the folder of the results that it tells of.
 
     Args:
-        template: a Jinja file; beside `context` it can use `figure(file, text)` and `table(file, text)`, which
-            put a file of `results` into the page, with its path.
-        results: the folder that holds the files.
+        template: a Jinja file; beside `context` it can use `results`, the folder; `figure(file, text)` and
+            `table(file, text)`, which put a file of the folder into the page, with its path; and of a page that
+            says how its results were made, `provenance`, `config` and `config_text`.
+        provenance: as `provenance.write_provenance` gives it.
     """
-    results = Path(results)
+    results = Path(path).parent
+    made = {}
+    if provenance:
+        config = provenance["config"]
+        made = {
+            "provenance": provenance,
+            "config": config,
+            "config_text": yaml.safe_dump(config, sort_keys=False),
+        }
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(template).parent),
         autoescape=True,
@@ -40,7 +52,9 @@ def write_report(path: str | Path, template: str | Path, results: str | Path, co
             header, *rows = csv.reader(stream)
         return _captioned(_table(header, rows), text, results / file)
 
-    page = environment.get_template(Path(template).name).render(**context, figure=figure, table=table)
+    page = environment.get_template(Path(template).name).render(
+        **context, **made, results=str(results), figure=figure, table=table
+    )
     with replacing(path) as temporary:
         temporary.write_text(page)
 
