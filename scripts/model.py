@@ -8,7 +8,7 @@ from adaptive_neon.families import settings_of
 from adaptive_neon.families.checkpoints import CODEC, read_checkpoint, write_checkpoint
 from adaptive_neon.jobs.files import read_json, replacing, sha256_of
 from adaptive_neon.jobs.job import job
-from adaptive_neon.studies.outcome import choose, improved_model, model_card
+from adaptive_neon.studies.outcome import choose, improved_model, library, model_card
 
 
 def write_own(folder, model, about):
@@ -35,10 +35,9 @@ with job(snakemake.log[0], snakemake.threads):
         model = improved_model(base, read_checkpoint(tuned), choice, params.blocks)
         origin = {name: recipe[name]["sha256"] for name in ("base", "tuned")}
         about = model.metadata | origin | {"sampler": json.dumps(params.config["sampler"] | choice.sampler)}
-        settings = settings_of(base.architecture)
-        if hasattr(settings, "LIBRARY"):
+        if library(base.architecture):
             codec = read_checkpoint(inputs.codec[0]).tensors if inputs.codec else {}
-            settings.write_folder(folder, model.architecture, model.tensors, codec, about)
+            settings_of(base.architecture).write_folder(folder, model.architecture, model.tensors, codec, about)
         else:
             write_own(folder, model, about)
     recipe |= {"seeds": params.seeds, "configuration": params.config}

@@ -34,7 +34,7 @@ AUTOENCODER = {
     "norm_num_groups": 4,
     "scaling_factor": 0.7,
 }
-VQ = {key: value for key, value in AUTOENCODER.items()} | {"_class_name": "VQModel", "num_vq_embeddings": 32}
+VQ = AUTOENCODER | {"_class_name": "VQModel", "num_vq_embeddings": 32}
 DDPM = {"_class_name": "DDPMScheduler", "num_train_timesteps": 100}
 
 IMAGES = {"family": "diffusers", "img_resolution": 8, "img_channels": 1, "label_dim": 0}

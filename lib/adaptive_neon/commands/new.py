@@ -85,6 +85,7 @@ def _look(base: str, data: str, reference: str | None, codec: str | None):
     from adaptive_neon.data.downloads import Source, fetch
     from adaptive_neon.evaluation.references import read_statistics
     from adaptive_neon.families import name_of
+    from adaptive_neon.jobs.gpus import visible_gpus
     from adaptive_neon.models.imported import find_codec, read_model
     from adaptive_neon.studies.config import check_sampler
     from adaptive_neon.studies.proposal import Given
@@ -114,12 +115,6 @@ def _look(base: str, data: str, reference: str | None, codec: str | None):
         parameters=sum(math.prod(checkpoint.tensors[name].shape) for name in checkpoint.weights),
         images=len(images),
         labelled=labels is not None,
-        gpu=_has_gpu(),
+        gpu=bool(visible_gpus()),
     )
     return given, architecture
-
-
-def _has_gpu() -> bool:
-    import torch
-
-    return torch.cuda.is_available()

@@ -30,10 +30,7 @@ PACKAGES = {
     "pypi": re.compile(r"\w[\w.-]*==[\w.+!-]+/(?P<member>.+)"),
 }
 HUB = re.compile(r"(?P<repository>\w[\w.-]*/\w[\w.-]*)(@(?P<revision>\w[\w./-]*))?")
-HUB_FILES = (
-    ["*.json", "*.safetensors", "README.md"],
-    ["*.bin"],
-)  # the latter if there are no weights among the first
+HUB_FILES = (["*.json", "*.safetensors", "README.md"], ["*.bin"])  # the latter if the former hold no weights
 
 
 @dataclass(frozen=True)
@@ -207,9 +204,7 @@ def _bring_snapshot(location: str, part: Path) -> None:
     except ImportError:
         raise _UnavailableError("huggingface_hub is not installed (requirements-diffusers.txt)") from None
     for patterns in HUB_FILES:
-        snapshot_download(
-            match["repository"], revision=match["revision"], local_dir=part, allow_patterns=list(patterns)
-        )
+        snapshot_download(match["repository"], revision=match["revision"], local_dir=part, allow_patterns=patterns)
         if any(part.rglob("*.safetensors")):
             break
 

@@ -85,18 +85,21 @@ def draw_from_noise(
     return to_uint8(solve(evaluate, noise.to(device))).cpu(), labels
 
 
-def guided(network: Callable[..., Tensor], labels: Tensor, scale: float) -> Callable[..., Tensor]:
+def guided(
+    network: Callable[..., Tensor], labels: Tensor, scale: float, null: Tensor | None = None
+) -> Callable[..., Tensor]:
     """Classifier-free guidance (Ho and Salimans 2022, arXiv 2207.12598): f(x, ∅) + scale·(f(x, c) − f(x, ∅)).
 
     Args:
-        network: f(x, …, class_labels=…) for x [N, C, H, W]; no class is a row of zeros.
-        labels: one-hot [N, label_dim].
+        network: f(x, …, class_labels=…) for x [N, C, H, W].
+        labels: c of each image, one-hot [N, label_dim] or whatever the network takes.
         scale: 1 gives f(x, c), 0 gives f(x, ∅); either takes two evaluations, in one batch.
+        null: ∅ of each image, in the shape of the labels; None for rows of zeros.
 
     Returns:
         The guided f(x, …), all of whose other arguments are the same for all images.
     """
-    both = torch.cat([torch.zeros_like(labels), labels])
+    both = torch.cat([torch.zeros_like(labels) if null is None else null, labels])
 
     def evaluate(x: Tensor, *args: Tensor, **kwargs: Tensor) -> Tensor:
         null, conditional = network(torch.cat([x, x]), *args, class_labels=both, **kwargs).chunk(2)

@@ -72,7 +72,7 @@ def model_card(summary: Mapping, choice: Choice | None, architecture: Mapping, r
     experiment = summary["experiment"]
     front = yaml.safe_dump(
         {
-            "library_name": _library(architecture) or "adaptive-neon",
+            "library_name": library(architecture) or "adaptive-neon",
             "tags": ["neon", "image-generation", "model-merging"],
         }
     )
@@ -94,8 +94,8 @@ def model_card(summary: Mapping, choice: Choice | None, architecture: Mapping, r
 
 def _improved(summary: Mapping, choice: Choice, architecture: Mapping, path: str) -> list[str]:
     entry = next(entry for entry in summary["snapshots"] if entry["kimg"] == choice.kimg)
-    images, library = summary["images"], _library(architecture)
-    usage = settings_of(architecture).upstream_usage(architecture, path if library else "model.pt")
+    images, reader = summary["images"], library(architecture)
+    usage = settings_of(architecture).upstream_usage(architecture, path if reader else "model.pt")
     rows = []
     for name, model in (
         ("base", summary["base"]),
@@ -123,14 +123,14 @@ def _improved(summary: Mapping, choice: Choice, architecture: Mapping, path: str
         f"```sh\nadaptive-neon sample {path} --seeds 0-63 -o images/\n```",
         "The sampler settings of the study are in the file and used unless others are given. "
         + (
-            f"The folder is one of {library}:"
-            if library
+            f"The folder is one of {reader}:"
+            if reader
             else "`model.pt` holds the same weights as a plain state dict:"
         ),
         f"```python\n{usage}\n```",
     ]
 
 
-def _library(architecture: Mapping) -> str | None:
+def library(architecture: Mapping) -> str | None:
     """The library that reads the folder of a model of the family, if any does."""
     return getattr(settings_of(architecture), "LIBRARY", None)

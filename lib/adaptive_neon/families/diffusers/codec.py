@@ -40,9 +40,7 @@ def fit(codec: nn.Module, images: np.ndarray, seed: int) -> nn.Module:
         InputError: the codec is another or too large to be trained in a minute.
     """
     parameters = sum(parameter.numel() for parameter in codec.parameters())
-    if not hasattr(codec.config, "use_quant_conv") or not (
-        codec.config.use_quant_conv and codec.config.use_post_quant_conv
-    ):
+    if not (codec.config.get("use_quant_conv") and codec.config.get("use_post_quant_conv")):
         raise InputError(
             "base.codec: null, but only an AutoencoderKL with its quant_conv is trained here; give a file"
         )

@@ -8,7 +8,7 @@ import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from functools import cache
+from functools import cache, partial
 from types import ModuleType
 from typing import Any
 
@@ -22,7 +22,7 @@ from adaptive_neon.families.diffusers.folder import images_of
 from adaptive_neon.families.diffusers.settings import LABEL_DROPOUT
 from adaptive_neon.families.flop import BACKWARD, count_flop
 from adaptive_neon.families.pixels import from_uint8, to_uint8
-from adaptive_neon.families.sampling import noise_and_classes, streams
+from adaptive_neon.families.sampling import guided, noise_and_classes, streams
 from adaptive_neon.jobs.foreign import reason
 
 LARGEST_TABLE = 2**28  # numbers in a transformer's table of positions
@@ -203,10 +203,10 @@ def loss(
     return (predict(network, forward.add_noise(x, noise, t), t, labels, dtype) - target).square()
 
 
-def predict(network: nn.Module, x: Tensor, t: Tensor, labels: Tensor | None, dtype: torch.dtype) -> Tensor:
+def predict(network: nn.Module, x: Tensor, t: Tensor, class_labels: Tensor | None, dtype: torch.dtype) -> Tensor:
     """What the network predicts of noisy x, [N, C, H, W], at steps t, [N] or one for all; float32."""
     with _autocast(x.device, dtype):
-        prediction = network(x, t.to(x.device).expand(len(x)), class_labels=labels).sample
+        prediction = network(x, t.to(x.device).expand(len(x)), class_labels=class_labels).sample
     return prediction[:, : x.shape[1]].float()  # a learned variance stands behind
 
 
@@ -231,20 +231,18 @@ def draw(
     if scale != 1 and null is None:
         raise InputError(f"sampler.guidance: {scale}, but the model knows no images without a class; set it to 1")
 
-    def guided(x: Tensor, t: Tensor) -> Tensor:
-        if scale == 1:
-            return predict(network, x, t, labels, dtype)
-        both = torch.cat([torch.full_like(labels, null), labels])
-        without, of_class = predict(network, torch.cat([x, x]), t, both, dtype).chunk(2)
-        return without + scale * (of_class - without)
-
+    evaluate = partial(predict, network, dtype=dtype)
+    if scale == 1:
+        evaluate = partial(evaluate, class_labels=labels)
+    else:
+        evaluate = guided(evaluate, labels, scale, torch.full_like(labels, null))
     with _of_scheduler(sampler, network.schedule) as scheduler:
         parameters = inspect.signature(scheduler.step).parameters
         extra = {"generator": generators, "eta": sampler.get("eta", 0)}
         extra = {key: value for key, value in extra.items() if key in parameters}
         x = noise.to(device) * scheduler.init_noise_sigma
         for t in scheduler.timesteps:
-            x = scheduler.step(guided(scheduler.scale_model_input(x, t), t), t, x, **extra).prev_sample
+            x = scheduler.step(evaluate(scheduler.scale_model_input(x, t), t), t, x, **extra).prev_sample
     x = x.float()
     if codec is not None:
         with _autocast(device, dtype):

@@ -16,7 +16,7 @@ from adaptive_neon.families.diffusers.folder import (
     write_folder,
 )
 from adaptive_neon.families.guidance import SCALE
-from adaptive_neon.families.networks.settings import COUNT, FACTOR, IMAGES, SHARE, UNET2D_BLOCKS, WIDTH
+from adaptive_neon.families.networks.settings import COUNT, FACTOR, IMAGES, SHARE, UNET2D_BLOCKS, WIDTH, thirds
 from adaptive_neon.families.pickles import RefusedError
 from adaptive_neon.families.torch_files import plain_state_dict
 
@@ -154,15 +154,10 @@ def contradictions(config: Mapping) -> Iterator[tuple[str, str]]:
 def block_presets(architecture: Mapping | None) -> dict[str, dict[str, str]]:
     """Down, mid and up of a U-Net, the thirds of a DiT with embedding and head; both where it is unknown which."""
     model = (architecture or {}).get("model") or {}
-    depth = model.get("num_layers", 28)
-    bounds = [round(third * depth / 3) for third in range(4)]
-    thirds = {
-        name: rf"^transformer_blocks\.({'|'.join(map(str, range(bounds[i], bounds[i + 1])))})\."
-        for i, name in enumerate(("early", "middle", "late"))
-    }
+    by_depth = {name: f"^transformer_{pattern}" for name, pattern in thirds(model.get("num_layers", 28)).items()}
     presets = {
         "UNet2DModel": {"down-mid-up": UNET2D_BLOCKS},
-        "DiTTransformer2DModel": {"by-depth": {"embedding": r"^pos_embed\.", **thirds, "head": r"^proj_out_"}},
+        "DiTTransformer2DModel": {"by-depth": {"embedding": r"^pos_embed\.", **by_depth, "head": r"^proj_out_"}},
     }
     if name := model.get("_class_name"):
         return presets[name]
