@@ -22,7 +22,7 @@ FOLDERS = {  # of results
     "compare": "several studies on one page",
 }
 MOST_JOBS = 10_000  # of a study's search: planning them takes Snakemake a minute
-SHARES = ("fixed", "fresh")  # the data of a loop's regime that have a share of real images
+PARTLY_REAL = ("fixed", "fresh")  # the data of a loop's regime that have a share of real images
 JOBS_OF_A_GENERATION = 9  # of a loop, at most
 HIGHEST_SEED = 2**32 - 1  # torch's generator on a CPU takes 32 bits of a seed
 
@@ -226,10 +226,8 @@ def _contradictions(config: Mapping) -> Iterator[tuple[str, str]]:
                 f"{micro_batch} makes {training['batch'] // micro_batch} micro-batches of a batch, which "
                 f"run.training_processes = {processes} cannot share evenly",
             )
-    search, heldout = (
-        range(config[key]["first_seed"], config[key]["first_seed"] + config[key]["images"])
-        for key in ("search", "heldout")
-    )
+    seeds = _seeds(config)
+    search, heldout = seeds["search"], seeds["heldout"]
     if search.start < heldout.stop and heldout.start < search.stop:
         yield (
             "heldout.first_seed",
@@ -252,13 +250,13 @@ def _contradictions(config: Mapping) -> Iterator[tuple[str, str]]:
                 f"{config['metrics']['neighbours']} is not below the {left} {key} images that are left without a "
                 "block of seeds",
             )
-    for key in ("synthetic", "search", "heldout"):
-        last = config[key]["first_seed"] + config[key]["images"] - 1
-        last += (config["replicas"] - 1) * config["replica_stride"]
+    yield from _loop_contradictions(config, seeds)
+    for key, own in seeds.items():
+        last = own.stop - 1 + (config["replicas"] - 1) * config["replica_stride"]
         if last > HIGHEST_SEED:
             source = f"{key}.first_seed" if config["replicas"] == 1 else "replica_stride"
             yield source, f"the last seed would be {last}; the highest that tells streams apart is {HIGHEST_SEED}"
-    highest = max(config[key]["first_seed"] + config[key]["images"] for key in ("synthetic", "search", "heldout"))
+    highest = max(own.stop for own in seeds.values())
     if config["replicas"] > 1 and highest > config["replica_stride"]:
         yield (
             "replica_stride",
@@ -269,7 +267,6 @@ def _contradictions(config: Mapping) -> Iterator[tuple[str, str]]:
             "experiment",
             f"{config['experiment']} is the folder of {FOLDERS[config['experiment']]}; choose another name",
         )
-    yield from _loop_contradictions(config)
     yield from _toy_contradictions(config["toy"])
     yield from _collapse_contradictions(config["collapse"])
 
@@ -289,7 +286,18 @@ def _uneven_classes(config: Mapping, block: int) -> str | None:
     )
 
 
-def _loop_contradictions(config: Mapping) -> Iterator[tuple[str, str]]:
+def _seeds(config: Mapping) -> dict[str, range]:
+    """The seeds of the first replica by the section that says them."""
+    sections = {key: (config[key], config[key]["images"]) for key in ("synthetic", "search", "heldout")}
+    if generations := config["loop"]["generations"]:  # each a block of seeds of its own, and one for Neon's
+        sections["loop"] = config["loop"], 2 * (generations + 1) * config["loop"]["images"]
+    return {
+        key: range(section["first_seed"], section["first_seed"] + images)
+        for key, (section, images) in sections.items()
+    }
+
+
+def _loop_contradictions(config: Mapping, seeds: Mapping[str, range]) -> Iterator[tuple[str, str]]:
     loop, replicas = config["loop"], config["replicas"]
     names = [regime["name"] for regime in loop["regimes"]]
     if len(set(names)) < len(names):
@@ -298,7 +306,7 @@ def _loop_contradictions(config: Mapping) -> Iterator[tuple[str, str]]:
         key = f"loop.regimes.{i}"
         if regime["name"] == "base":
             yield f"{key}.name", "base is generation 0; choose another name"
-        if regime["data"] in SHARES:
+        if regime["data"] in PARTLY_REAL:
             if "real" not in regime:
                 yield f"{key}.real", f"missing, but data: {regime['data']} needs the share of real images"
             elif not 0 < (count := round(regime["real"] * loop["images"])) < loop["images"]:
@@ -319,25 +327,14 @@ def _loop_contradictions(config: Mapping) -> Iterator[tuple[str, str]]:
             f"{loop['generations']} × {len(names)} regimes × {replicas} replicas are up to {jobs:,} jobs, "
             f"more than {MOST_JOBS:,}; use fewer of one or the other",
         )
-    seeds = range(loop["first_seed"], loop["first_seed"] + 2 * (loop["generations"] + 1) * loop["images"])
     for key in ("search", "heldout"):
-        other = range(config[key]["first_seed"], config[key]["first_seed"] + config[key]["images"])
-        if seeds.start < other.stop and other.start < seeds.stop:
+        own, other = seeds["loop"], seeds[key]
+        if own.start < other.stop and other.start < own.stop:
             yield (
                 "loop.first_seed",
-                f"seeds {seeds.start}–{seeds.stop - 1} overlap the {key} seeds {other.start}–{other.stop - 1}; "
+                f"seeds {own.start}–{own.stop - 1} overlap the {key} seeds {other.start}–{other.stop - 1}; "
                 "no model may be trained on images that measure it",
             )
-    if replicas > 1 and seeds.stop > config["replica_stride"]:
-        yield (
-            "replica_stride",
-            f"{config['replica_stride']} is below the highest seed, {seeds.stop - 1}: replicas would share seeds",
-        )
-    if (last := seeds.stop - 1 + (replicas - 1) * config["replica_stride"]) > HIGHEST_SEED:
-        yield (
-            "loop.first_seed",
-            f"the last seed would be {last}; the highest that tells streams apart is {HIGHEST_SEED}",
-        )
 
 
 def _toy_contradictions(toy: Mapping) -> Iterator[tuple[str, str]]:
