@@ -3,6 +3,7 @@
 import numpy as np
 
 MOST = 1000  # rows whose pairs tell the norm of the covariance
+BATCH = 256  # rows that are held in float64 at a time
 
 
 def spread(rows: np.ndarray) -> dict[str, float]:
@@ -15,35 +16,36 @@ def spread(rows: np.ndarray) -> dict[str, float]:
         of the bias (tr Σ)²/N that the square of a sample covariance has, and no D × D matrix is formed.
     """
     rows = rows.reshape(len(rows), -1)
-    columns = Columns(rows)
-    first = rows[:MOST] - columns.mean
+    mean, variance = _columns(rows)
+    first = rows[:MOST] - mean
     gram = first @ first.T
     n = len(first)
     squares = (gram**2).sum() - (np.diag(gram) ** 2).sum()
     return {
-        "mean": float(columns.mean.mean()),
-        "deviation": float(np.sqrt(columns.variance.mean())),
+        "mean": float(mean.mean()),
+        "deviation": float(np.sqrt(variance.mean())),
         "covariance_norm": float(np.sqrt(squares / (n * (n - 1)))),
     }
 
 
-class Columns:
-    """Mean and unbiased variance [D] of the columns of rows [N, D], N ≥ 2, in float64."""
-
-    BATCH = 256
-
-    def __init__(self, rows: np.ndarray):
-        parts = [rows[start : start + self.BATCH] for start in range(0, len(rows), self.BATCH)]
-        self.mean = sum(part.sum(axis=0, dtype=np.float64) for part in parts) / len(rows)
-        self.variance = sum(((part - self.mean) ** 2).sum(axis=0) for part in parts) / (len(rows) - 1)
-
-
-def total_variance(rows: np.ndarray) -> float:
-    """tr Σ of the rows [N, D], unbiased."""
-    return float(Columns(rows).variance.sum())
+def _columns(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and unbiased variance [D] of the columns of rows [N, D], in float64."""
+    parts = [rows[start : start + BATCH] for start in range(0, len(rows), BATCH)]
+    mean = sum(part.sum(axis=0, dtype=np.float64) for part in parts) / len(rows)
+    return mean, sum(((part - mean) ** 2).sum(axis=0) for part in parts) / (len(rows) - 1)
 
 
 def delete_one_block_variances(rows: np.ndarray, blocks: int) -> tuple[float, list[float]]:
-    """`total_variance` of all rows [N, D], and of those without each of K = `blocks` runs."""
-    parts = np.array_split(np.arange(len(rows)), blocks)
-    return total_variance(rows), [total_variance(np.delete(rows, part, axis=0)) for part in parts]
+    """tr Σ, unbiased, of all rows [N, D], and of those without each of K = `blocks` runs."""
+    centre = rows.mean(axis=0, dtype=np.float64)  # sums of what is centred don't cancel
+    parts = [part - centre for part in np.array_split(rows, blocks)]
+    counts = np.array([len(part) for part in parts])
+    sums = np.stack([part.sum(axis=0) for part in parts])
+    squares = np.array([(part**2).sum() for part in parts])
+
+    def variance(n: int, total: np.ndarray, square: float) -> float:
+        return float((square - total @ total / n) / (n - 1))
+
+    whole = counts.sum(), sums.sum(axis=0), squares.sum()
+    without = zip(whole[0] - counts, whole[1] - sums, whole[2] - squares, strict=True)
+    return variance(*whole), [variance(*rest) for rest in without]
