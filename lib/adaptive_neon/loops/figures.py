@@ -54,8 +54,7 @@ def plot_generations(summary: Mapping) -> Figure:
     top.set_yscale("log")
     top.set_ylim(0.7 * drawn.min(), 1.3 * drawn.max())
     plain_log_ticks(top)
-    for name in ("fid", "coverage", "variance"):
-        panels[name].set_xlabel("generation; 0 is the base model, trained on real images")
+    top.set_xlabel("generation; 0 is the base model, trained on real images")
     for name in ("coverage", "variance"):
         panels[name].set_xlabel("generation")
     handles, labels = top.get_legend_handles_labels()

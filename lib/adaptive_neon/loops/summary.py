@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from adaptive_neon.evaluation.measurement import jackknife_replicates
-from adaptive_neon.statistics.jackknife import Interval, mean_interval, mean_within, plain_interval, verdict, wider
+from adaptive_neon.statistics.jackknife import Interval, plain_interval, verdict
 from adaptive_neon.studies.comparison import fid_difference, with_intervals
+from adaptive_neon.studies.summary import two_levels
 from adaptive_neon.studies.tables import number
 
 SHOWN = {  # metric → its words
@@ -14,7 +15,7 @@ SHOWN = {  # metric → its words
     "coverage": "coverage",
     "variance": "variance of features",
 }
-SHARES = tuple(SHOWN)[1:]
+BESIDE_FID = tuple(SHOWN)[1:]
 
 
 def summarise(
@@ -120,9 +121,8 @@ def together_difference(pairs: Sequence[tuple[Mapping, Mapping]], seed_blocks: i
 
 
 def _over(estimates: Sequence[Interval], seed_blocks: int) -> Interval:
-    if len(estimates) == 1:
-        return estimates[0]
-    return wider(mean_interval([e.estimate for e in estimates]), mean_within(estimates, seed_blocks))
+    levels = two_levels(estimates, seed_blocks)
+    return Interval(levels["fid_corrected"], *levels["interval"]) if levels else estimates[0]
 
 
 def _entry(metrics: Mapping) -> dict:
@@ -154,7 +154,13 @@ def described(regime: Mapping) -> str:
     return data + start + neon
 
 
-_RISE = {"better": "worse than", "worse": "better than", "not distinguishable": "not distinguishable from"}
+def _of_last(rise: Mapping) -> str:
+    """The verdict on the last generation: a rise is FID(last) − FID(first), and its verdict is on the first."""
+    return {"better": "worse", "worse": "better"}.get(rise["verdict"], rise["verdict"])
+
+
+def _compared(verdict: str, name: str) -> str:
+    return f"{verdict} {'from' if verdict == 'not distinguishable' else 'than'} {name}"
 
 
 def terminal_lines(summary: Mapping) -> list[str]:
@@ -180,9 +186,9 @@ def terminal_lines(summary: Mapping) -> list[str]:
 def _fate(base: Mapping, now: Mapping, rise: Mapping) -> str:
     if now["fid"] is None:
         return "diverged"
-    moved = ", ".join(f"{SHOWN[m]} {_plain(base, m)} → {_plain(now, m)}" for m in SHARES if base[m])
+    moved = ", ".join(f"{SHOWN[m]} {_plain(base, m)} → {_plain(now, m)}" for m in BESIDE_FID if base[m])
     return (
-        f"FID {_plain(now, 'fid')}, {_RISE[rise['verdict']]} generation 0 (by {number(rise['corrected'])} "
+        f"FID {_plain(now, 'fid')}, {_compared(_of_last(rise), 'generation 0')} (by {number(rise['corrected'])} "
         f"{_ends(rise['interval'])}, corrected); {moved}"
     )
 
@@ -193,10 +199,9 @@ def _gain(entry: Mapping) -> str:
     last = entry["gain"][-1]
     if last["interval"] is None:
         return f"{entry['regime']} or {entry['without']} diverged"
-    than = "from" if last["verdict"] == "not distinguishable" else "than"
     counts = ", ".join(f"{verdicts.count(v)} {v}" for v in dict.fromkeys(verdicts))
     return (
-        f"{entry['regime']} is {last['verdict']} {than} {entry['without']} in the last generation, "
+        f"{entry['regime']} is {_compared(last['verdict'], entry['without'])} in the last generation, "
         f"FID {entry['without']} − FID {entry['regime']} = {number(last['corrected'])} {_ends(last['interval'])}, "
         f"corrected; over all generations: {counts}"
     )
@@ -214,7 +219,14 @@ def _ends(interval: Sequence[float]) -> str:
 
 
 def _generations(summary: Mapping) -> list[list[str]]:
-    header = ["regime", "generation", "FID", "FID corrected [95 %]", *(f"{SHOWN[m]} [95 %]" for m in SHARES), "w"]
+    header = [
+        "regime",
+        "generation",
+        "FID",
+        "FID corrected [95 %]",
+        *(f"{SHOWN[m]} [95 %]" for m in BESIDE_FID),
+        "w",
+    ]
     rows = [header]
     for entry in summary["regimes"]:
         for g, generation in enumerate(entry["generations"]):
@@ -224,7 +236,7 @@ def _generations(summary: Mapping) -> list[list[str]]:
                 continue
             fid = generation["fid"]
             row += [number(fid["mean"]), f"{number(fid['corrected'])} {_ends(fid['interval'])}"]
-            row += [f"{number(generation[m]['mean'])} {_ends(generation[m]['interval'])}" for m in SHARES]
+            row += [f"{number(generation[m]['mean'])} {_ends(generation[m]['interval'])}" for m in BESIDE_FID]
             weights = [replica[g]["w"] for replica in entry["replicas"] if "w" in replica[g]]
             rows.append([*row, ", ".join(f"{w:g}" for w in dict.fromkeys(weights))])
     return rows
@@ -244,9 +256,8 @@ def _regimes(summary: Mapping) -> list[list[str]]:
     for entry in summary["regimes"]:
         first, last, rise = entry["generations"][0], entry["generations"][-1], entry["rise"]
         change = f"{number(rise['corrected'])} {_ends(rise['interval'])}" if rise["interval"] else "diverged"
-        words = {"better": "worse", "worse": "better"}.get(rise["verdict"], rise["verdict"])
         row = [entry["regime"]["name"], described(entry["regime"]), _plain(first, "fid"), _plain(last, "fid")]
-        rows.append([*row, change, words])
+        rows.append([*row, change, _of_last(rise)])
     return rows
 
 
