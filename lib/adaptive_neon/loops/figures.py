@@ -35,9 +35,9 @@ def plot_generations(summary: Mapping) -> Figure:
             mean = np.array([values["mean"] for _, values in found])
             axes.plot(x, mean, label=entry["regime"]["name"], markersize=5, **style)
             band = np.array([values["interval"] for _, values in found]).T
-            if metric == "fid":  # its interval is around the corrected FID, which few images can take below 0
-                band = (band + mean - [values["corrected"] for _, values in found]).clip(min=0)
-            axes.fill_between(x, *band, color=style["color"], alpha=0.15, linewidth=0)
+            if metric == "fid":  # its interval is around the corrected FID
+                band += mean - [values["corrected"] for _, values in found]
+            axes.fill_between(x, *band.clip(min=0), color=style["color"], alpha=0.15, linewidth=0)
             for replica in entry["replicas"] if summary["replicas"] > 1 else []:
                 points = [(g, e[metric]) for g, e in enumerate(replica) if e["fid"] is not None]
                 axes.scatter(
