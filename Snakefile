@@ -21,6 +21,7 @@ include: "rules/collapse.smk"
 localrules:
     data,
     import_statistics,
+    next_round,
     select,
     summary,
     figures,

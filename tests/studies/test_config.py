@@ -168,7 +168,11 @@ def test_faults_of_one_key(config, schema, refuses, key, value, words):
         ({"search.first_seed": 50_100}, "heldout.first_seed", "overlap"),
         ({"intervals.seed_blocks": 30}, "search.images", "1000 does not split into intervals.seed_blocks = 30"),
         ({"heldout.images": 5001}, "heldout.images", "5001 does not split"),
-        ({"search.images": 250}, "search.images", "blocks of 25 (intervals.seed_blocks), which 10 balanced classes"),
+        (
+            {"search.images": 250},
+            "search.images",
+            "blocks of 25 (intervals.seed_blocks), which 10 balanced classes",
+        ),
         ({"replicas": 2, "replica_stride": 50_000}, "replica_stride", "50000 is below the highest seed, 100999"),
         # Torch's generator on a CPU takes 32 bits of a seed: 2³² is seed 0 again.
         ({"heldout.first_seed": 2**32 - 1}, "heldout", "4294967295"),
