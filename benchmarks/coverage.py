@@ -6,8 +6,8 @@
     python benchmarks/coverage.py --features 2048 --images 10240 --blocks 5 --studies 500 --models different
     python benchmarks/coverage.py --cost
 
-Features are Gaussian, in each class if there are several, so the true distances are known. Prints Markdown tables; --json writes the same figures to a
-file. Interrupted, it tells what the studies so far say.
+Features are Gaussian, in each class if there are several, so the true distances are known. Prints Markdown tables;
+--json writes the same figures to a file. Interrupted, it tells what the studies so far say.
 """
 
 import argparse

@@ -1,19 +1,17 @@
 """How much FID a search of the weights loses, over the images that it draws.
 
     python benchmarks/search.py draw results/digits --kimg 12 --images 20000 --out benchmarks/surface-12
-    python benchmarks/search.py check results/digits benchmarks/surface-12 --kimg 12
     python benchmarks/search.py regret benchmarks/surface-12 --repetitions 200
     python benchmarks/search.py noise benchmarks/surface-12 --repetitions 200
 
-`draw` keeps the features of the images of every point of a lattice of weights, all from the same seeds; killed, it goes
-on where it was. Everything else computes from these files alone. A repetition of a search resamples the seeds, class by
-class; at a point between those of the lattice, mean and second moments of the features are interpolated, which `check`
-compares with images drawn there. The truth is that of all images at once.
+`draw` keeps the features of the images of every point of a lattice of weights, all from the same seeds; killed, it
+goes on where it was. The others compute from these files alone. A repetition of a search resamples the seeds,
+class by class; between the points of the lattice, mean and second moments of the features are interpolated. The
+truth is that of all images of the lattice, taken as the population.
 """
 
 import argparse
 import shutil
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
@@ -43,10 +41,10 @@ def features_of(study: Path, kimg: int, points: list[Point], seeds: range):
     from adaptive_neon.families.checkpoints import Checkpoint, read_checkpoint
     from adaptive_neon.families.loading import load
     from adaptive_neon.families.sampling import balanced_classes
+    from adaptive_neon.jobs.files import read_json
     from adaptive_neon.merging.blocks import assign_blocks
     from adaptive_neon.merging.extrapolation import Merged
     from adaptive_neon.studies.config import block_patterns
-    from adaptive_neon.jobs.files import read_json
 
     config = read_json(study / "provenance.json")["config"]
     base = read_checkpoint(study / "base/model.safetensors")
@@ -80,7 +78,8 @@ def draw(study: Path, kimg: int, images: int, out: Path) -> None:
 
 
 class World:
-    """What is known of the images at every point of a lattice of weights: FID anywhere between, of any of the seeds."""
+    """What is known of the images at every point of a lattice of weights: FID anywhere between, of any of the
+    seeds."""
 
     def __init__(self, folder: Path):
         for nodes in (LATTICE, COARSE):
@@ -206,7 +205,7 @@ def regret(world: World, repetitions: int, searches: list[Search]) -> None:
     line = minimize(lambda w: world.truth(np.full(len(BLOCKS), w[0])), [0.75], method="Nelder-Mead")
     print(f"{world.features.shape[1]} images a point; weights of the lattice {world.axes[0]}")
     print(
-        f"lowest FID {best.fun:.4f} at {np.round(best.x, 2)}; of a single weight {line.fun:.4f} at {line.x[0]:.2f};"
+        f"lowest FID {best.fun:.4f} at {np.round(best.x, 2)}; single {line.fun:.4f} at {line.x[0]:.2f};"
     )
     print(f"base {world.truth(np.zeros(len(BLOCKS))):.4f}")
     print("| search | weights | images a point | rounds | images | regret, blocks | regret, single |")

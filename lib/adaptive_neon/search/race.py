@@ -11,9 +11,9 @@ from adaptive_neon.statistics.jackknife import LEVEL, paired_difference
 def survivors(metrics: Mapping[str, Mapping]) -> list[str]:
     """The points that stay, in their order.
 
-    A point drops out when the interval of FID(point) − FID(best), paired over blocks of seeds and free of the bias a/n, is
-    above 0. All comparisons with the best hold together at the usual level (Bonferroni). The single weights
-    run a race of their own as well, so that the best of them is found too.
+    A point drops out when the interval of FID(point) − FID(best), paired over blocks of seeds and free of the bias
+    a/n, is above 0. All comparisons with the best hold together at the usual level (Bonferroni). The single
+    weights run a race of their own as well, so that the best of them is found too.
 
     Args:
         metrics: name → metrics from the same seeds; diverged points drop out.

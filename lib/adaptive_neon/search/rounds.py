@@ -1,7 +1,7 @@
 """What a search draws, round by round, and what it has found in the end: grid, surface, race.
 
-A round draws its points on seeds of its own, so that what is drawn stays when another round follows. What is passed
-around are *metrics*, as `evaluation.measurement` gives them, by the name of the point with its sampler settings.
+A round draws its points on seeds of its own, so that what is drawn stays when another round follows. Metrics are
+those of `evaluation.measurement`, by the name of the point with its sampler settings.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -38,8 +38,8 @@ def next_points(
 ) -> list[str]:
     """The names of the points of the next round, after at least one.
 
-    surface: a design around the minimum that is fitted so far, half as wide as the last, for each combination of sampler
-    settings. race: the points that are not significantly worse than the best.
+    surface: a design around the minimum that is fitted so far, half as wide as the last, for each combination of
+    sampler settings. race: the points that are not significantly worse than the best.
 
     Args:
         limits: lowest and highest weight of every block.
@@ -94,9 +94,9 @@ def winners(method: str, limits: tuple[float, float], points: Sequence[str], rou
         rounds: the metrics of each round.
 
     Returns:
-        `global` (best single weight) and `blockwise`, names; `chosen_by`, name → the metrics by which it was chosen, of
-        these two at least; `indistinguishable`, the first round's points that the search cannot tell from the
-        best; and for the method surface `surface`, where its minima are.
+        `global` (best single weight) and `blockwise`, names; `chosen_by`, name → the metrics by which these two
+        were chosen; `indistinguishable`, the first round's points that the search cannot tell from the best; and
+        for the method surface `surface`, where its minima are.
     """
     rounds = _of_points(points, rounds)
     if method == "surface":

@@ -1,9 +1,9 @@
 """The surface method: FID over the weights as a quadratic, fitted to few points that share their seeds.
 
-Neon (arXiv 2510.03597) expands the risk of a merged model as R(w) = R₀ + w·s + w²·q/2; with a weight w_b per block
-s is a vector and q a matrix. FIDs from the same seeds are a smooth function of the weights, whose noise moves it as a
-whole: few points tell as much of the place of its minimum as many do, and further images tell more on new seeds than at new
-points. So each round draws a design of its own on seeds of its own, and has a level of its own in the common fit.
+Neon (arXiv 2510.03597) expands the risk of a merged model as R(w) = R₀ + w·s + w²·q/2; with a weight per block s
+is a vector and q a matrix. FIDs from the same seeds are a smooth function of the weights, so few points tell as
+much of the place of its minimum as many do, and further images tell more on new seeds than at new points. Each
+round draws a design of its own on seeds of its own, and has a level of its own in the common fit.
 """
 
 from collections.abc import Mapping, Sequence
@@ -42,8 +42,8 @@ class Region:
 def design(region: Region) -> np.ndarray:
     """Points [P, B] that tell a quadratic of B weights with as few as it has coefficients.
 
-    The centre of the region, the middle of each face, and for each two blocks the middle of an edge between them. Rounded
-    to `DIGITS`.
+    The centre of the region, the middle of each face, and for each two blocks the middle of an edge between them.
+    Rounded to `DIGITS`.
     """
     centre, half = (region.low + region.high) / 2, (region.high - region.low) / 2
     steps = np.diag(half)
@@ -154,8 +154,8 @@ def fit(region: Region, rounds: Sequence[tuple[np.ndarray, Sequence[JackknifeRep
     matrix = np.hstack([levels, _monomials(places - centre)])
     if np.linalg.matrix_rank(matrix) < matrix.shape[1]:
         raise InputError(
-            f"search: {len(places)} points do not tell a surface of {places.shape[1]} weights; more of them diverged "
-            "than it can spare: use smaller weights or less self-training"
+            f"search: the {len(places)} points that have not diverged do not tell a surface of {places.shape[1]} "
+            "weights; use smaller grid.weights or less self-training"
         )
     solve = np.linalg.pinv(matrix)
     values = np.concatenate([[fid.full for fid in fids] for _, fids in rounds])

@@ -202,7 +202,7 @@ def _contradictions(config: Mapping) -> Iterator[tuple[str, str]]:
         if span < NARROWEST:
             yield (
                 "grid.weights",
-                f"they span {span:g}, too little for a surface; let them span {NARROWEST:g} or more, or search a grid",
+                f"they span {span:g}, too little for a surface; let them span {NARROWEST:g} or search a grid",
             )
         points = cells = len(search_points("surface", list(block_patterns(config)), _span(config))) + weights
     else:
@@ -305,8 +305,8 @@ def _uneven_classes(config: Mapping, block: int) -> str | None:
     if config["classes"] != "balanced" or not classes or block % classes == 0:
         return None
     return (
-        f"blocks of {block} (intervals.seed_blocks), which {classes} balanced classes cannot share evenly; choose a "
-        f"multiple of {config['intervals']['seed_blocks'] * classes}, other blocks, or classes: drawn"
+        f"blocks of {block} (intervals.seed_blocks), which {classes} balanced classes cannot share evenly; choose "
+        f"a multiple of {config['intervals']['seed_blocks'] * classes}, other blocks, or classes: drawn"
     )
 
 

@@ -177,7 +177,7 @@ def plot_surface(surface: Mapping, fids: Mapping[str, float | None], chosen: Map
         drawn = [(point[blocks[a]], point[blocks[b]]) for name, point in points.items() if fids[name] is not None]
         panel.plot(*zip(*drawn, strict=True), "o", color="0.5", markersize=4)
         panel.plot(centre[a], centre[b], "x", color=RED, markersize=8, markeredgewidth=2)
-        if places:
+        if places and len(places[0]) > 2:
             region = confidence_ellipse(np.array(places)[[a, b]])
             panel.plot(*region, color=RED, linestyle="--", linewidth=1.2)
         panel.set(xlabel=f"w of {blocks[a]}", ylabel=f"w of {blocks[b]}")
