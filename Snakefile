@@ -31,6 +31,7 @@ localrules:
     data,
     import_statistics,
     given_images,
+    next_round,
     select,
     summary,
     figures,

@@ -6,8 +6,8 @@
     python benchmarks/coverage.py --features 2048 --images 10240 --blocks 5 --studies 500 --models different
     python benchmarks/coverage.py --cost
 
-Features are Gaussian, in each class if there are several, so the true distances are known. Prints Markdown tables; --json writes the same figures to a
-file. Interrupted, it tells what the studies so far say.
+Features are Gaussian, in each class if there are several, so the true distances are known. Prints Markdown tables;
+--json writes the same figures to a file. Interrupted, it tells what the studies so far say.
 """
 
 import argparse
@@ -247,8 +247,12 @@ def main() -> None:
     parser.add_argument("--studies", type=int, default=500)
     both = ["close", "different"]
     parser.add_argument("--models", nargs="+", choices=both, default=both, help="to compare the first with")
-    parser.add_argument("--classes", type=int, default=0, help="of the images; 0: the features are Gaussian as a whole")
-    parser.add_argument("--draw", nargs="+", choices=["drawn", "balanced"], default=["drawn"], help="of the classes")
+    parser.add_argument(
+        "--classes", type=int, default=0, help="of the images; 0: the features are Gaussian as a whole"
+    )
+    parser.add_argument(
+        "--draw", nargs="+", choices=["drawn", "balanced"], default=["drawn"], help="of the classes"
+    )
     parser.add_argument("--cost", action="store_true", help="time the replicates instead")
     parser.add_argument("--json", type=Path, help="also write the rows here")
     args = parser.parse_args()

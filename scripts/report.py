@@ -8,7 +8,7 @@ from adaptive_neon.jobs.job import job
 from adaptive_neon.studies.outcome import choose
 from adaptive_neon.studies.provenance import checksums, write_provenance
 from adaptive_neon.studies.report import write_report
-from adaptive_neon.studies.wording import ROLE_NAMES, answer, snapshot_shown
+from adaptive_neon.studies.wording import ROLE_NAMES, answer, fitted_weights, snapshot_shown
 
 with job(snakemake.log[0], snakemake.threads):
     params = snakemake.params
@@ -32,8 +32,10 @@ with job(snakemake.log[0], snakemake.threads):
         "blocks": params.blocks,
         "snapshots": params.snapshots,
         "replicas": [row[0] for row in params.seeds],
-        "grid_size": params.grid_size,
+        "points": params.points,
+        "search_size": params.search_size,
         "classes": len(summary["base"].get("recall_by_class", [])),
         "role_names": ROLE_NAMES,
+        "fitted_weights": fitted_weights,
     }
     write_report(snakemake.output.page, snakemake.input.template, results, context)

@@ -13,6 +13,7 @@ from adaptive_neon.errors import InputError, shown
 from adaptive_neon.families import NAMES, name_of, settings_of
 from adaptive_neon.families.batches import LARGEST
 from adaptive_neon.merging.blocks import assign_blocks
+from adaptive_neon.search.points import search_points
 from adaptive_neon.search.settings import combinations
 
 MOST_POINTS = 10_000  # of a grid: more would take hours to plan, and years to run
@@ -21,6 +22,7 @@ FOLDERS = {  # of results
     "collapse": "the studies of loops",
     "compare": "several studies on one page",
 }
+NARROWEST = 0.1  # range of the weights of a surface, whose points have two digits
 MOST_JOBS = 10_000  # of a study's search: planning them takes Snakemake a minute
 SHARES = ("fixed", "fresh")  # the data of a loop's regime that have a share of real images
 JOBS_OF_A_GENERATION = 9  # of a loop, at most
@@ -195,14 +197,28 @@ def _contradictions(config: Mapping) -> Iterator[tuple[str, str]]:
     if sorted(set(snapshots)) != snapshots:
         yield "finetune.snapshots_kimg", f"{shown(snapshots)} is not rising; sort it and drop what repeats"
     weights, blocks = len(config["grid"]["weights"]), len(block_patterns(config))
-    if count * weights**blocks > MOST_POINTS:
+    search = config["search"]
+    if search["method"] == "grid" and search["rounds"] > 1:
+        yield "search.rounds", f"{search['rounds']}, but a grid is drawn in one; give more search.images, or race"
+    if search["method"] == "surface":
+        span = max(config["grid"]["weights"]) - min(config["grid"]["weights"])
+        if span < NARROWEST:
+            yield (
+                "grid.weights",
+                f"they span {span:g}, too little for a surface; let them span {NARROWEST:g} or search a grid",
+            )
+        points = cells = len(search_points("surface", list(block_patterns(config)), _span(config))) + weights
+    else:
+        points = weights**blocks
+        cells = sum(math.comb(weights, size) for size in range(1, blocks + 1))
+    if count * points > MOST_POINTS:
         settings = f", with {count} combinations of sampler settings," if count > 1 else ""
         yield (
             "grid.weights",
             f"{weights} weights of each of {blocks} blocks{settings} are more than {MOST_POINTS:,} points; "
             "use fewer of one or the other",
         )
-    cells = sum(math.comb(weights, size) for size in range(1, blocks + 1)) + len(config["grid"]["diagonal"])
+    cells += len(config["grid"]["diagonal"]) + (search["rounds"] - 1) * points
     cells *= count
     batch = config["run"]["sampling_batch"] or LARGEST
     shards = min(config["run"]["shards"], math.ceil(config["search"]["images"] / batch))
@@ -226,10 +242,7 @@ def _contradictions(config: Mapping) -> Iterator[tuple[str, str]]:
                 f"{micro_batch} makes {training['batch'] // micro_batch} micro-batches of a batch, which "
                 f"run.training_processes = {processes} cannot share evenly",
             )
-    search, heldout = (
-        range(config[key]["first_seed"], config[key]["first_seed"] + config[key]["images"])
-        for key in ("search", "heldout")
-    )
+    search, heldout = (_seeds(config, key) for key in ("search", "heldout"))
     if search.start < heldout.stop and heldout.start < search.stop:
         yield (
             "heldout.first_seed",
@@ -253,12 +266,12 @@ def _contradictions(config: Mapping) -> Iterator[tuple[str, str]]:
                 "block of seeds",
             )
     for key in ("synthetic", "search", "heldout"):
-        last = config[key]["first_seed"] + config[key]["images"] - 1
+        last = _seeds(config, key).stop - 1
         last += (config["replicas"] - 1) * config["replica_stride"]
         if last > HIGHEST_SEED:
             source = f"{key}.first_seed" if config["replicas"] == 1 else "replica_stride"
             yield source, f"the last seed would be {last}; the highest that tells streams apart is {HIGHEST_SEED}"
-    highest = max(config[key]["first_seed"] + config[key]["images"] for key in ("synthetic", "search", "heldout"))
+    highest = max(_seeds(config, key).stop for key in ("synthetic", "search", "heldout"))
     if config["replicas"] > 1 and highest > config["replica_stride"]:
         yield (
             "replica_stride",
@@ -274,6 +287,18 @@ def _contradictions(config: Mapping) -> Iterator[tuple[str, str]]:
     yield from _collapse_contradictions(config["collapse"])
 
 
+def _span(config: Mapping) -> list[float]:
+    """Lowest and highest weight of the search."""
+    weights = list(map(float, config["grid"]["weights"]))
+    return [min(weights), max(weights)]
+
+
+def _seeds(config: Mapping, key: str) -> range:
+    """The seeds of the images that a section names, in all rounds."""
+    section = config[key]
+    return range(section["first_seed"], section["first_seed"] + section.get("rounds", 1) * section["images"])
+
+
 def _uneven_classes(config: Mapping, block: int) -> str | None:
     """What is wrong with blocks of so many seeds, if they cannot hold all of the balanced classes equally often.
 
@@ -284,8 +309,8 @@ def _uneven_classes(config: Mapping, block: int) -> str | None:
     if config["classes"] != "balanced" or not classes or block % classes == 0:
         return None
     return (
-        f"blocks of {block} (intervals.seed_blocks), which {classes} balanced classes cannot share evenly; choose a "
-        f"multiple of {config['intervals']['seed_blocks'] * classes}, other blocks, or classes: drawn"
+        f"blocks of {block} (intervals.seed_blocks), which {classes} balanced classes cannot share evenly; choose "
+        f"a multiple of {config['intervals']['seed_blocks'] * classes}, other blocks, or classes: drawn"
     )
 
 

@@ -248,6 +248,20 @@ def weights_text(point: Point) -> str:
     return ", ".join(f"{block} {w:g}" for block, w in point.items())
 
 
+def fitted_weights(model: Mapping) -> str:
+    """The weights that a surface was fitted to with their intervals: `enc 0.52 [0.30, 0.74], mid …`."""
+    intervals = model.get("w_interval")
+    if intervals is None:
+        return f"{weights_text(model['w'])}{', which has no interval' if 'w_interval' in model else ''}"
+    if not isinstance(intervals, Mapping):
+        return f"{weights_text(model['w'])} {_short_ends(intervals)}"
+    return ", ".join(f"{block} {w:g} {_short_ends(intervals[block])}" for block, w in model["w"].items())
+
+
+def _short_ends(interval: Sequence[float]) -> str:
+    return f"[{interval[0]:.2f}, {interval[1]:.2f}]"
+
+
 def model_text(model: Mapping) -> str:
     """Weights of a model, and the searched sampler settings if there are any: `w = 0.75, guidance 1.5`."""
     return ", ".join([f"w = {weights_text(model['w'])}", *_settings(model)])
