@@ -32,6 +32,7 @@ localrules:
     import_statistics,
     given_images,
     next_round,
+    round_metrics,
     select,
     summary,
     figures,

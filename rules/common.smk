@@ -197,27 +197,21 @@ def first_round(wildcards):
     ]
 
 
-def later_points(wildcards):
-    """The names of the points of each later round, of a search or of that before the wildcards' round."""
-    rounds = range(2, int(getattr(wildcards, "round", STUDY.rounds.stop)))
-    return [_points_of_round(wildcards, round_) for round_ in rounds]
-
-
-def _points_of_round(wildcards, round_):
-    points = checkpoints.next_round.get(
-        replica=wildcards.replica, kimg=wildcards.kimg, round=round_
-    )
+def round_cells(wildcards):
+    """The metrics of the points of a later round."""
+    points = checkpoints.next_round.get(**wildcards)
     with points.output[0].open() as file:
-        return json.load(file)["points"]
+        return [
+            cell_file(
+                f"round-{wildcards.round}", wildcards.kimg, point, "metrics.json"
+            )
+            for point in json.load(file)["points"]
+        ]
 
 
-def later_rounds(wildcards):
-    """The metrics of these points, round by round."""
-    return [
-        cell_file(f"round-{round_}", wildcards.kimg, point, "metrics.json")
-        for round_, points in enumerate(later_points(wildcards), 2)
-        for point in points
-    ]
+def later_rounds(rounds):
+    """The metrics of whole rounds, but for the first, whose cells are known."""
+    return [f"{REPLICA}/rounds/{{kimg}}/{i}-metrics.json" for i in rounds if i > 1]
 
 
 def selection(replica, kimg):

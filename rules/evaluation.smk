@@ -145,7 +145,10 @@ SEARCH_POINTS = [
 checkpoint next_round:
     input:
         first=first_round,
-        later=later_rounds,
+        later=lambda wildcards: [
+            path.format(**wildcards)
+            for path in later_rounds(range(1, int(wildcards.round)))
+        ],
     output:
         f"{REPLICA}/rounds/{{kimg}}/{{round}}.json",
     log:
@@ -161,15 +164,34 @@ checkpoint next_round:
         method=STUDY.method,
         region=STUDY.region,
         points=SEARCH_POINTS,
-        later=lambda wildcards: list(map(len, later_points(wildcards))),
     script:
         "../scripts/next_round.py"
+
+
+# A file a round, so that what is done with a search names it: Snakemake doesn't look whether a finished job lacks what
+# only a checkpoint would tell.
+rule round_metrics:
+    input:
+        round_cells,
+    output:
+        f"{REPLICA}/rounds/{{kimg}}/{{round}}-metrics.json",
+    log:
+        logs("replica-{replica}/round-{kimg}-{round}-metrics"),
+    benchmark:
+        benchmarks("replica-{replica}/round-{kimg}-{round}-metrics")
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=500,
+        runtime=5,
+    script:
+        "../scripts/round_metrics.py"
 
 
 checkpoint select:
     input:
         first=first_round,
-        later=later_rounds,
+        later=later_rounds(STUDY.rounds),
     output:
         f"{REPLICA}/selection/{{kimg}}.json",
     log:
@@ -185,7 +207,6 @@ checkpoint select:
         method=STUDY.method,
         region=STUDY.region,
         points=SEARCH_POINTS,
-        later=lambda wildcards: list(map(len, later_points(wildcards))),
         base=[point_name(STUDY.base_point) + settings for settings in SEARCHED_SETTINGS],
         collapsed=point_name(STUDY.collapsed_point),
     script:

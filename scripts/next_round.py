@@ -2,13 +2,11 @@
 
 from adaptive_neon.jobs.files import read_json, write_json
 from adaptive_neon.jobs.job import job
-from adaptive_neon.search.rounds import next_points, read_rounds
+from adaptive_neon.search.rounds import joined_cells, next_points
 
 with job(snakemake.log[0], snakemake.threads):
     params = snakemake.params
-    rounds = read_rounds(
-        map(read_json, snakemake.input.first), map(read_json, snakemake.input.later), params.later
-    )
+    rounds = [joined_cells(map(read_json, snakemake.input.first)), *map(read_json, snakemake.input.later)]
     points = next_points(params.method, params.region, params.points, rounds)
     write_json(snakemake.output[0], {"points": points})
     print(*points, sep="\n")

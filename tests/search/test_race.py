@@ -31,7 +31,7 @@ def test_single_weights_run_a_race_of_their_own():
 
 
 def test_of_equal_points_hardly_one_drops_out():
-    """The comparisons hold together at 95 %; the best is chosen by the same images, so a little more."""
+    """The comparisons hold together at 95 %; the best is chosen by the same images, so a little more drops out."""
     rng = np.random.default_rng(3)
     fids = {f"a~{a}_b~{b}": 1.0 for a in (0.5, 1.0, 1.5) for b in (0.25, 0.75)}
     wrong = np.mean([len(survivors(field(rng, fids))) < len(fids) for _ in range(400)])

@@ -20,17 +20,9 @@ from adaptive_neon.statistics.jackknife import JackknifeReplicates, plain_interv
 Metrics = Mapping[str, Mapping]  # name of a point → its metrics
 
 
-def read_rounds(first: Iterable[Metrics], later: Iterable[Metrics], counts: Sequence[int]) -> list[dict]:
-    """The metrics of each round, from those of its cells.
-
-    Args:
-        first: of the cells of the first round.
-        later: of the cells of the others, in their order.
-        counts: how many cells each of the others has.
-    """
-    later = iter(later)
-    cells = [list(first), *([next(later) for _ in range(count)] for count in counts)]
-    return [{name: one for cell in of for name, one in cell.items()} for of in cells]
+def joined_cells(cells: Iterable[Metrics]) -> dict:
+    """The metrics of a round, from those of its cells."""
+    return {name: one for cell in cells for name, one in cell.items()}
 
 
 def next_points(
@@ -75,14 +67,14 @@ def outcome(
         collapsed: name of the collapsed model, without settings: it has those of the base model.
 
     Returns:
-        `roles`, name of each of the four models of a snapshot; `search`, the metrics of the first round; and what
-        else `winners` tells.
+        `roles`, name of each of the four models of a snapshot; `search`, the metrics of the first round;
+        `later_points`, how many points each further round had; and what else `winners` tells.
     """
     found = winners(method, limits, points, rounds)
     first = base_role({name: one["fid"] for name, one in rounds[0].items()}, base)
     roles = {"base": first, "collapsed": collapsed + split(first)[1]}
     roles |= {role: found.pop(role) for role in ("global", "blockwise")}
-    return {"roles": roles, **found, "search": rounds[0]}
+    return {"roles": roles, **found, "search": rounds[0], "later_points": [len(later) for later in rounds[1:]]}
 
 
 def winners(method: str, limits: tuple[float, float], points: Sequence[str], rounds: Sequence[Metrics]) -> dict:

@@ -30,6 +30,7 @@ def compare(
     heldout: Mapping[str, dict],
     chosen_by: Mapping[str, dict],
     surface: Mapping | None = None,
+    later_points: Iterable[int] = (),
 ) -> dict:
     """A snapshot's entry in summary.json, and the base model's.
 
