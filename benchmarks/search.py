@@ -127,20 +127,30 @@ def fid(reference: ReferenceStatistics, mean: np.ndarray, second: np.ndarray, im
 
 @dataclass
 class Images:
-    """The images of one round of a search, on seeds of its own; it counts what is drawn of them."""
+    """The images of one round of a search, on seeds of its own; it counts what is drawn of them.
+
+    With more seeds than `count`, those beyond are drawn from the base model alone, as a control variate: moments of
+    a point are moved by what the further images move those of the base model, the first of the lattice.
+    """
 
     world: World
     seeds: np.ndarray
+    count: int
     drawn: int = 0
     blocks: list = field(init=False)
 
     def __post_init__(self):
-        features = self.world.features
-        self.blocks = [moments_of(features[:, part]) for part in np.split(self.seeds, SEED_BLOCKS)]
+        self.blocks = []
+        for part in np.split(self.seeds, SEED_BLOCKS):
+            means, seconds = moments_of(self.world.features[:, part[: self.count // SEED_BLOCKS]])
+            if len(self.seeds) > self.count:
+                base = moments_of(self.world.features[:1, part])
+                means, seconds = means + base[0] - means[0], seconds + base[1] - seconds[0]
+            self.blocks.append((means, seconds))
 
     def measure(self, names: list[str]) -> dict[str, dict]:
         """Metrics as in metrics.json."""
-        self.drawn += len(names) * len(self.seeds)
+        self.drawn += len(names) * self.count + len(self.seeds) * (len(self.seeds) > self.count)
         return {name: self._metrics(self.world.mix(as_places([parse_point(name)])[0])) for name in names}
 
     def _metrics(self, shares: np.ndarray) -> dict:
@@ -168,6 +178,7 @@ class Search:
     images: int
     rounds: int
     weights: tuple[float, ...]
+    control: int = 0  # images of the base model
 
     def points(self) -> list[str]:
         return list(map(point_name, search_points(self.method, BLOCKS, self.weights)))
@@ -180,7 +191,8 @@ class Search:
         for _ in range(self.rounds):
             if rounds:
                 names = next_points(self.method, limits, first, rounds)
-            images = Images(world, world.seeds(rng, self.images))
+            seeds = world.seeds(rng, max(self.images, self.control))
+            images = Images(world, seeds, self.images)
             rounds.append(images.measure(names))
             drawn += images.drawn
         return winners(self.method, limits, first, rounds), drawn
@@ -188,12 +200,12 @@ class Search:
 
 NARROW, WIDE = (0.5, 0.75, 1.0), (0.0, 0.75, 1.5)
 SEARCHES = [
-    Search("grid", 600, 1, NARROW),
-    *(Search("grid", images, 1, NARROW) for images in (100, 200, 300)),
-    *(Search("surface", images, 1, NARROW) for images in (100, 200, 300, 600)),
+    *(Search("grid", images, 1, NARROW) for images in (600, 100, 200, 300)),
+    *(Search("surface", images, 1, NARROW) for images in (100, 150, 200, 300, 600)),
     *(Search("surface", images, 2, NARROW) for images in (100, 300)),
-    *(Search("surface", images, rounds, WIDE) for images in (200, 600) for rounds in (1, 2)),
-    *(Search("race", images, rounds, NARROW) for images, rounds in ((100, 2), (100, 4), (200, 3))),
+    *(Search("surface", images, rounds, WIDE) for images in (300, 600) for rounds in (1, 2)),
+    *(Search("race", images, rounds, NARROW) for images, rounds in ((100, 3), (200, 3))),
+    *(Search("surface", images, 1, NARROW, control) for images in (100, 200) for control in (600, 1200)),
 ]
 
 
@@ -206,8 +218,10 @@ def regret(world: World, repetitions: int, searches: list[Search]) -> None:
     print(f"{world.features.shape[1]} images a point; weights of the lattice {world.axes[0]}")
     print(f"lowest FID {best.fun:.4f} at {np.round(best.x, 2)}; single {line.fun:.4f} at {line.x[0]:.2f};")
     print(f"base {world.truth(np.zeros(len(BLOCKS))):.4f}")
-    print("| search | weights | images a point | rounds | images | regret, blocks | regret, single |")
-    print("| --- | --- | --- | --- | --- | --- | --- |")
+    print(
+        "| search | weights | images a point | rounds | of the base | images | regret, blocks | regret, single |"
+    )
+    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
     for search in searches:
         rng = np.random.default_rng(0)
         lost, images = [], []
@@ -223,7 +237,8 @@ def regret(world: World, repetitions: int, searches: list[Search]) -> None:
         mean, error = np.mean(lost, axis=0), np.std(lost, axis=0, ddof=1) / np.sqrt(repetitions)
         cells = [f"{m:.4f} ± {e:.4f}" for m, e in zip(mean, error, strict=True)]
         span = f"{search.weights[0]:g}–{search.weights[-1]:g}"
-        row = [search.method, span, search.images, search.rounds, f"{np.mean(images):.0f}", *cells]
+        drawn = f"{np.mean(images):.0f}"
+        row = [search.method, span, search.images, search.rounds, search.control, drawn, *cells]
         print(f"| {' | '.join(map(str, row))} |", flush=True)
 
 

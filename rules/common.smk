@@ -202,9 +202,7 @@ def round_cells(wildcards):
     points = checkpoints.next_round.get(**wildcards)
     with points.output[0].open() as file:
         return [
-            cell_file(
-                f"round-{wildcards.round}", wildcards.kimg, point, "metrics.json"
-            )
+            cell_file(f"round-{wildcards.round}", wildcards.kimg, point, "metrics.json")
             for point in json.load(file)["points"]
         ]
 
