@@ -21,6 +21,7 @@ SELECTIONS = [f"{REPLICA}/selection/{kimg}.json".format(replica=r) for r, kimg i
 
 rule summary:
     input:
+        base=BASE,
         selections=SELECTIONS,
         metrics=lambda wildcards: heldout_files("metrics.json", RUNS),
     output:
@@ -50,6 +51,10 @@ rule summary:
         seed_blocks=config["intervals"]["seed_blocks"],
         snapshots=RUNS,
         heldout=lambda wildcards: heldout_positions("metrics.json", RUNS),
+        base=point_name(STUDY.base_point),
+        sampler=config["sampler"],
+        searched=config["grid"].get("sampler", {}),
+        trained=STUDY.trained,
     script:
         "../scripts/summary.py"
 

@@ -8,7 +8,7 @@ from adaptive_neon.jobs.job import job
 from adaptive_neon.studies.outcome import choose
 from adaptive_neon.studies.provenance import checksums, write_provenance
 from adaptive_neon.studies.report import write_report
-from adaptive_neon.studies.wording import ROLE_NAMES, answer, fitted_weights, snapshot_shown
+from adaptive_neon.studies.wording import ROLE_NAMES, answer, fitted_weights, price_lines, snapshot_shown
 
 with job(snakemake.log[0], snakemake.threads):
     params = snakemake.params
@@ -17,6 +17,7 @@ with job(snakemake.log[0], snakemake.threads):
     context = {
         "summary": summary,
         "answer": answer(summary),
+        "price": price_lines(summary),
         "improved": choose(summary) is not None,
         "headline": snapshot_shown(summary),
         "provenance": write_provenance(

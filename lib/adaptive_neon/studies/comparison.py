@@ -24,23 +24,24 @@ DIAGONAL = ("fid", "fid_corrected", "fid_interval", "precision", "recall")  # of
 
 def compare(
     kimg: int,
+    heldout: Mapping[str, dict],
+    *,
     roles: Mapping[str, str],
     indistinguishable: Iterable[str],
     search: Mapping[str, dict],
-    heldout: Mapping[str, dict],
     chosen_by: Mapping[str, dict],
     surface: Mapping | None = None,
-    later_points: Iterable[int] = (),
+    **_: object,
 ) -> dict:
     """A snapshot's entry in summary.json, and the base model's.
 
     Args:
+        heldout: point name → metrics on the held-out images.
         roles: `base`, `collapsed`, `global` (best single weight) and `blockwise` (best point) → point name.
         indistinguishable: names of the points of the search that it cannot tell from the best one.
         search: point name → metrics on the search images.
-        heldout: point name → metrics on the held-out images.
         chosen_by: names of the best single weight and of the best point → the FID that they were chosen by.
-        surface: of the method surface, where its minima are (see `search.rounds.winners`).
+        surface: of the method surface, where its minima are (see `search.rounds.outcome`).
     """
     entry: dict = {"kimg": kimg}
     for role, name in roles.items():

@@ -31,6 +31,10 @@ class Study:
         single = sorted({*searched_base, *weights, *config["grid"]["diagonal"]})
         self.diagonal_points = diagonal(self.blocks, single)
         self.cells: dict[str, list[Point]] = cells([*self.search_points, *self.diagonal_points])
+        training = config["base"]["training"]
+        self.trained = (
+            1000 * training["kimg"] if training else None
+        )  # images that θ_r has seen, if it is made here
         self.base_point = dict.fromkeys(self.blocks, 0.0)
         self.collapsed_point = dict.fromkeys(self.blocks, -1.0)
 

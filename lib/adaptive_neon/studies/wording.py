@@ -238,7 +238,15 @@ def terminal_lines(summary: Mapping) -> list[str]:
         model = entry[role]
         change = "" if None in (model["fid"], base) else f" ({model['fid'] / base - 1:+.0%} against base)"
         lines.append(f"  {label}  {_number(model['fid'])}{change} at {model_text(model)}")
-    return lines + answer(summary)
+    return [*lines, *answer(summary), *price_lines(summary)]
+
+
+def price_lines(summary: Mapping) -> list[str]:
+    """What the search has cost; nothing of a summary from before that was counted."""
+    if not (price := summary.get("price")):
+        return []
+    share = "" if price["of_training"] is None else f", {price['of_training']:.0%} of the base model's training"
+    return [f"The search drew {price['images']:,} images: {price['evaluations']:,} network evaluations{share}."]
 
 
 def weights_text(point: Point) -> str:
