@@ -129,8 +129,8 @@ def fid(reference: ReferenceStatistics, mean: np.ndarray, second: np.ndarray, im
 class Images:
     """The images of one round of a search, on seeds of its own; it counts what is drawn of them.
 
-    With more seeds than `count`, those beyond are drawn from the base model alone, as a control variate: the moments
-    of a point are moved by what the further images move those of the base model, the first of the lattice.
+    With more seeds than `count`, those beyond are drawn from the base model alone, as a control variate: the
+    moments of a point are moved by what the further images move those of the base model, the first of the lattice.
     """
 
     world: World
