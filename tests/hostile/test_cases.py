@@ -457,7 +457,7 @@ def test_show_on_damaged_files(good, line_of, file, content):
         ("sampler: {steps: 1000000000000}\n", "steps"),
         ("base: {architecture: {label_dim: 1000000}}\n", "label_dim"),
         ("base: {architecture: {channel_mult: [" + "1, " * 999 + "1]}}\n", "channel_mult"),
-        ("merge: {blocks: {all: '^((a)+)+!$'}}\n", "blocks"),
+        ("merge: {blocks: {all: '^((a)+)+!$'}}\n", "merge: unknown key"),
         *((text, "overlay.yaml") for text in ("", "[]", "5", "{", "\x00\x01")),
     ],
 )

@@ -164,7 +164,7 @@ def terminal_lines(summary: Mapping) -> list[str]:
     base = regimes[0]["generations"][0]
     loops = f"the mean of {replicas} loops" if replicas > 1 else "one loop"
     lines = [
-        f"{summary['experiment']}: generation {last} of {loops}, FID ({summary['features']} features) on "
+        f"{summary['experiment']}: generation {last}, {loops}: FID ({summary['features']} features) on "
         f"{summary['images']['heldout']} held-out images; the base model, generation 0, has {_plain(base, 'fid')}"
     ]
     for entry in regimes:
