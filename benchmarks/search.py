@@ -2,6 +2,7 @@
 
     python benchmarks/search.py draw results/digits --kimg 12 --images 20000 --out benchmarks/surface-12
     python benchmarks/search.py regret benchmarks/surface-12 --repetitions 200
+    python benchmarks/search.py antithetic results/digits benchmarks/surface-12
     python benchmarks/search.py noise benchmarks/surface-12 --repetitions 200
 
 `draw` keeps the features of the images of every point of a lattice of weights, all from the same seeds; killed, it
@@ -261,6 +262,48 @@ def noise(world: World, repetitions: int) -> None:
             )
 
 
+def antithetic(study: Path, kimg: int, world: World, repetitions: int) -> None:
+    """Print the noise of FIDs, and of the minimum of a parabola through three single weights, by the starting noise.
+
+    Antithetic: of each two images one starts from the negated noise of the other, with the same class.
+    """
+    from adaptive_neon.families import sampling
+
+    weights = (0.0, 0.5, 1.0)
+    points = [dict.fromkeys(BLOCKS, w) for w in weights]
+    drawn = [world.features[world.points.index(point_name(point))].astype(float) for point in points]
+    noise_of = sampling.seeded_noise
+
+    def negated(*args, **kwargs):
+        noise, classes = noise_of(*args, **kwargs)
+        return -noise, classes
+
+    sampling.seeded_noise = negated
+    seeds = range(FIRST_SEED, FIRST_SEED + world.features.shape[1])
+    opposite = [features.astype(float) for features in features_of(study, kimg, points, seeds)]
+    rng = np.random.default_rng(0)
+    print(
+        "| images | noise | sd of the FID at 0, 0.5, 1 | its mean | sd of FID(0) − FID(0.5) | sd of the minimum |"
+    )
+    print("| --- | --- | --- | --- | --- | --- |")
+    for images, kind in product((300, 600), ("independent", "antithetic")):
+        fids = []
+        for _ in range(repetitions):
+            if kind == "antithetic":
+                seeds = world.seeds(rng, images // 2)
+                sets = [np.concatenate([a[seeds], b[seeds]]) for a, b in zip(drawn, opposite, strict=True)]
+            else:
+                seeds = world.seeds(rng, images)
+                first = (rng.random(images) < 0.5)[:, None]
+                sets = [np.where(first, a[seeds], b[seeds]) for a, b in zip(drawn, opposite, strict=True)]
+            fids.append([frechet_distance(world.reference, Moments(x)) for x in sets])
+        low, middle, high = np.array(fids).T
+        vertex = 0.5 - 0.25 * (high - low) / (high - 2 * middle + low)
+        deviations, means = (", ".join(f"{v:.3f}" for v in of(fids, axis=0)) for of in (np.std, np.mean))
+        row = [images, kind, deviations, means, f"{np.std(low - middle):.3f}", f"{np.std(vertex):.2f}"]
+        print(f"| {' | '.join(map(str, row))} |", flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
@@ -273,9 +316,16 @@ def main() -> None:
         command = commands.add_parser(name)
         command.add_argument("folder", type=Path, help="that draw made")
         command.add_argument("--repetitions", type=int, default=repetitions)
+    opposite = commands.add_parser("antithetic", help="draw from negated noise as well")
+    opposite.add_argument("study", type=Path)
+    opposite.add_argument("folder", type=Path, help="that draw made")
+    opposite.add_argument("--kimg", type=int, default=12)
+    opposite.add_argument("--repetitions", type=int, default=400)
     args = parser.parse_args()
     if args.command == "draw":
         draw(args.study, args.kimg, args.images, args.out)
+    elif args.command == "antithetic":
+        antithetic(args.study, args.kimg, World(args.folder), args.repetitions)
     elif args.command == "regret":
         regret(World(args.folder), args.repetitions, SEARCHES)
     else:
