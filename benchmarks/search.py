@@ -263,7 +263,7 @@ def noise(world: World, repetitions: int) -> None:
 
 
 def antithetic(study: Path, kimg: int, world: World, repetitions: int) -> None:
-    """Print the noise of FIDs, and of the minimum of a parabola through three single weights, by the starting noise.
+    """Print the noise of FIDs, and of the minimum of a parabola through three of them, by the starting noise.
 
     Antithetic: of each two images one starts from the negated noise of the other, with the same class.
     """
