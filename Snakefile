@@ -31,6 +31,8 @@ localrules:
     data,
     import_statistics,
     given_images,
+    next_round,
+    round_metrics,
     select,
     summary,
     figures,

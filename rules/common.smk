@@ -59,7 +59,6 @@ SHOWN_CONFIG = {
 GPU = int(RUN["device"] != "cpu")
 TRAINING_GPUS = GPU * RUN["training_processes"]
 FEATURE_GPU = GPU * (config["features"]["extractor"] != "digits")
-SEEDS = {"grid": "search", "heldout": "heldout"}
 BASE_CELLS = {
     "grid": cell_name(STUDY.base_point),
     "heldout": point_name(STUDY.base_point),
@@ -75,7 +74,8 @@ FETCHES = 100  # priority of the jobs that may need the network, which then is m
 wildcard_constraints:
     replica=r"\d+",
     kimg=r"\d+",
-    stage="grid|heldout",
+    stage=r"grid|round-\d+|heldout",
+    round=r"\d+",
     cell=r"[^/]+",
     shard=r"\d+",
 
@@ -136,7 +136,7 @@ CELL_MODELS = {
 
 
 def cell_points(wildcards):
-    """The points of a cell: of the grid, all with its weights; elsewhere a cell is one point."""
+    """The points of a cell: of the first round, all with its weights; elsewhere a cell is one point."""
     if wildcards.stage == "grid":
         cell, settings = split(wildcards.cell)
         return [point_name(point) + settings for point in STUDY.cells[cell]]
@@ -148,12 +148,24 @@ def cell_sampler(wildcards):
     return config["sampler"] | parse_settings(wildcards.cell)
 
 
+def stage_images(wildcards):
+    """Which images a stage draws, as arguments of `STUDY.seeds` beside the replica, and the round of the search."""
+    if wildcards.stage == "heldout":
+        return "heldout", 1
+    return "search", int(wildcards.stage.removeprefix("round-").replace("grid", "1"))
+
+
+def cell_seeds(wildcards):
+    """The seeds of a cell: first, and number."""
+    images, round_ = stage_images(wildcards)
+    return STUDY.seeds(images, int(wildcards.replica), round_)
+
+
 def cell_shards(wildcards):
     """The seeds of each shard of a cell. Images that are there keep the number that they were drawn in."""
     drawn = shards_of(f"{CELL}/images.npz".format(**wildcards))
-    return STUDY.shards(
-        SEEDS[wildcards.stage], int(wildcards.replica), drawn or RUN["shards"]
-    )
+    images, round_ = stage_images(wildcards)
+    return STUDY.shards(images, int(wildcards.replica), drawn or RUN["shards"], round_)
 
 
 def shard_files(wildcards):
@@ -172,8 +184,32 @@ def training_state(wildcards):
 
 def cell_file(stage, kimg, cell, name):
     """A file of a cell, with the replica left open. All weights 0 is the base model after any self-training."""
-    kimg = BASE_KIMG if split(cell)[0] == BASE_CELLS[stage] else kimg
+    kimg = BASE_KIMG if split(cell)[0] == BASE_CELLS.get(stage) else kimg
     return f"{REPLICA}/{stage}/{kimg}/{cell}/{name}"
+
+
+def first_round(wildcards):
+    """The metrics of the cells with which a search begins."""
+    return [
+        cell_file("grid", wildcards.kimg, f"{cell}{settings}", "metrics.json")
+        for cell in STUDY.cells
+        for settings in SEARCHED_SETTINGS
+    ]
+
+
+def round_cells(wildcards):
+    """The metrics of the points of a later round."""
+    points = checkpoints.next_round.get(**wildcards)
+    with points.output[0].open() as file:
+        return [
+            cell_file(f"round-{wildcards.round}", wildcards.kimg, point, "metrics.json")
+            for point in json.load(file)["points"]
+        ]
+
+
+def later_rounds(rounds):
+    """The metrics of whole rounds, but for the first, whose cells are known."""
+    return [f"{REPLICA}/rounds/{{kimg}}/{i}-metrics.json" for i in rounds if i > 1]
 
 
 def selection(replica, kimg):

@@ -44,14 +44,16 @@ with job(snakemake.log[0], snakemake.threads):
     for entry, positions in zip(summary["snapshots"], params.images, strict=True):
         kimg = entry["kimg"]
         selection = selections[0, kimg]
-        if params.grid_points:
-            # With several sampler settings, those of the winner.
-            _, settings = split(selection["roles"]["blockwise"])
-            fids = {point: selection["search"][point + settings]["fid"] for point in params.grid_points}
-            figure = figures.plot_grid(
-                fids, [split(name)[0] for name in selection["indistinguishable"] if name.endswith(settings)]
-            )
-            figures.save_figure(figure, folder / f"grid-{kimg}.svg")
+        # With several sampler settings, those of the winner.
+        _, settings = split(selection["roles"]["blockwise"])
+        fids = {point: selection["search"][point + settings]["fid"] for point in params.search_points}
+        similar = [split(name)[0] for name in selection["indistinguishable"] if name.endswith(settings)]
+        if params.points == "grid":
+            figures.save_figure(figures.plot_grid(fids, similar), folder / f"grid-{kimg}.svg")
+        elif params.points == "surface":
+            chosen = {role: split(selection["roles"][role])[0] for role in ("global", "blockwise")}
+            figure = figures.plot_surface(selection["surface"], fids, chosen)
+            figures.save_figure(figure, folder / f"surface-{kimg}.svg")
         models = {"base": summary["base"]} | {role: entry[role] for role in selection["roles"] if role != "base"}
         figures.save_figure(figures.plot_classes(models), folder / f"classes-{kimg}.svg")
         rows = held_out_images(selection["roles"], positions)

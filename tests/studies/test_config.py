@@ -53,11 +53,12 @@ def test_the_default_is_sound(config, schema):
         ("replicas", 3),
         ("run.device", "cuda"),
         ("classes", "drawn"),
+        ("search.method", "surface"),
         ("base.architecture.label_dim", 0),  # without classes there is nothing to balance
     ],
 )
 def test_sound_changes(config, schema, key, value):
-    config["search"] = {"images": 2000, "first_seed": 0}
+    config["search"] = {"method": "grid", "images": 2000, "rounds": 1, "first_seed": 0}
     config["finetune"]["batch"] = 256
     change(config, key, value)
     check_config(config, schema)
@@ -168,6 +169,9 @@ def test_faults_of_one_key(config, schema, refuses, key, value, words):
         ({"search.first_seed": 50_100}, "heldout.first_seed", "overlap"),
         ({"intervals.seed_blocks": 30}, "search.images", "1000 does not split into intervals.seed_blocks = 30"),
         ({"heldout.images": 5001}, "heldout.images", "5001 does not split"),
+        ({"search.rounds": 2}, "search.rounds", "a grid is drawn in one"),
+        ({"search.method": "surface", "grid.weights": [0.5]}, "grid.weights", "span 0, too little for a surface"),
+        ({"search.method": "race", "search.rounds": 51}, "heldout.first_seed", "the search seeds 0–50999"),
         (
             {"search.images": 250},
             "search.images",
@@ -209,7 +213,7 @@ def test_faults_of_one_key(config, schema, refuses, key, value, words):
     ],
 )
 def test_faults_between_keys(config, schema, refuses, changes, key, words):
-    config["search"] = {"images": 1000, "first_seed": 0}
+    config["search"] = {"method": "grid", "images": 1000, "rounds": 1, "first_seed": 0}
     config["heldout"] = {"images": 5000, "first_seed": 50_000}
     config["synthetic"] = {"images": 1000, "first_seed": 100_000}
     config["finetune"]["batch"] = config["base"]["training"]["batch"] = 256

@@ -175,7 +175,7 @@ def contradiction(draw):
         return put(DEFAULT, ("blocks", index, "pattern"), pattern), "blocks"
     if kind == 8:
         weights = draw(st.lists(st.integers(-100, 100), min_size=22, max_size=99, unique=True))
-        return put(DEFAULT, ("grid", "weights"), weights), "grid.weights"
+        return put(put(DEFAULT, ("search", "method"), "grid"), ("grid", "weights"), weights), "grid.weights"
     if kind == 9:
         blocks, classes = DEFAULT["intervals"]["seed_blocks"], DEFAULT["base"]["architecture"]["label_dim"]
         images = blocks * draw(st.integers(2, 500).filter(lambda n: n % classes))
@@ -240,17 +240,21 @@ def sound(draw):
     images = [count * classes for count in images]
     seed = draw(st.integers(0, 1000))
     config["intervals"]["seed_blocks"] = blocks
-    config["search"] = {"images": images[0] * blocks, "first_seed": seed}
+    method = draw(st.sampled_from(["grid", "surface", "race"]))
+    rounds = 1 if method == "grid" else draw(st.integers(1, 3))
+    config["search"] = {"method": method, "images": images[0] * blocks, "rounds": rounds, "first_seed": seed}
     config["heldout"] = {
         "images": images[1] * blocks,
-        "first_seed": seed + images[0] * blocks + draw(st.integers(0, 9)),
+        "first_seed": seed + rounds * images[0] * blocks + draw(st.integers(0, 9)),
     }
     config["synthetic"] = {"images": draw(st.integers(6, 1000)), "first_seed": draw(st.integers(0, 10**5))}
     config["finetune"]["snapshots_kimg"] = draw(
         st.lists(st.integers(1, 99), min_size=1, max_size=3, unique=True).map(sorted)
     )
     weights = st.lists(st.floats(-9, 9), max_size=3, unique=True)
-    config["grid"] = {"weights": [0.75, *draw(weights.filter(lambda w: 0.75 not in w))], "diagonal": draw(weights)}
+    wide = [0.25, 0.75] if method == "surface" else [0.75]
+    others = weights.filter(lambda found: not set(found) & set(wide))
+    config["grid"] = {"weights": [*wide, *draw(others)], "diagonal": draw(weights)}
     if draw(st.booleans()):
         config["blocks"] = [{"name": "all", "pattern": "."}]
     config["replicas"] = draw(st.integers(1, 3))

@@ -13,6 +13,7 @@ from adaptive_neon.errors import InputError, shown
 from adaptive_neon.families import NAMES, name_of, settings_of
 from adaptive_neon.families.batches import LARGEST
 from adaptive_neon.merging.blocks import assign_blocks
+from adaptive_neon.search.points import search_points
 from adaptive_neon.search.settings import combinations
 
 MOST_POINTS = 10_000  # of a grid: more would take hours to plan, and years to run
@@ -21,6 +22,7 @@ FOLDERS = {  # of results
     "collapse": "the studies of loops",
     "compare": "several studies on one page",
 }
+NARROWEST = 0.1  # range of the weights of a surface, whose points have two digits
 MOST_JOBS = 10_000  # of a study's search: planning them takes Snakemake a minute
 PARTLY_REAL = ("fixed", "fresh")  # the data of a loop's regime that have a share of real images
 JOBS_OF_A_GENERATION = 9  # of a loop, at most
@@ -195,14 +197,28 @@ def _contradictions(config: Mapping) -> Iterator[tuple[str, str]]:
     if sorted(set(snapshots)) != snapshots:
         yield "finetune.snapshots_kimg", f"{shown(snapshots)} is not rising; sort it and drop what repeats"
     weights, blocks = len(config["grid"]["weights"]), len(block_patterns(config))
-    if count * weights**blocks > MOST_POINTS:
+    search = config["search"]
+    if search["method"] == "grid" and search["rounds"] > 1:
+        yield "search.rounds", f"{search['rounds']}, but a grid is drawn in one; give more search.images, or race"
+    if search["method"] == "surface":
+        span = max(config["grid"]["weights"]) - min(config["grid"]["weights"])
+        if span < NARROWEST:
+            yield (
+                "grid.weights",
+                f"they span {span:g}, too little for a surface; let them span {NARROWEST:g} or search a grid",
+            )
+        points = cells = len(search_points("surface", list(block_patterns(config)), _span(config))) + weights
+    else:
+        points = weights**blocks
+        cells = sum(math.comb(weights, size) for size in range(1, blocks + 1))
+    if count * points > MOST_POINTS:
         settings = f", with {count} combinations of sampler settings," if count > 1 else ""
         yield (
             "grid.weights",
             f"{weights} weights of each of {blocks} blocks{settings} are more than {MOST_POINTS:,} points; "
             "use fewer of one or the other",
         )
-    cells = sum(math.comb(weights, size) for size in range(1, blocks + 1)) + len(config["grid"]["diagonal"])
+    cells += len(config["grid"]["diagonal"]) + (search["rounds"] - 1) * points
     cells *= count
     batch = config["run"]["sampling_batch"] or LARGEST
     shards = min(config["run"]["shards"], math.ceil(config["search"]["images"] / batch))
@@ -271,6 +287,12 @@ def _contradictions(config: Mapping) -> Iterator[tuple[str, str]]:
     yield from _collapse_contradictions(config["collapse"])
 
 
+def _span(config: Mapping) -> list[float]:
+    """Lowest and highest weight of the search."""
+    weights = list(map(float, config["grid"]["weights"]))
+    return [min(weights), max(weights)]
+
+
 def _uneven_classes(config: Mapping, block: int) -> str | None:
     """What is wrong with blocks of so many seeds, if they cannot hold all of the balanced classes equally often.
 
@@ -281,14 +303,17 @@ def _uneven_classes(config: Mapping, block: int) -> str | None:
     if config["classes"] != "balanced" or not classes or block % classes == 0:
         return None
     return (
-        f"blocks of {block} (intervals.seed_blocks), which {classes} balanced classes cannot share evenly; "
-        f"choose a multiple of {config['intervals']['seed_blocks'] * classes}, other blocks, or classes: drawn"
+        f"blocks of {block} (intervals.seed_blocks), which {classes} balanced classes cannot share evenly; choose "
+        f"a multiple of {config['intervals']['seed_blocks'] * classes}, other blocks, or classes: drawn"
     )
 
 
 def _seeds(config: Mapping) -> dict[str, range]:
     """The seeds of the first replica by the section that says them."""
-    sections = {key: (config[key], config[key]["images"]) for key in ("synthetic", "search", "heldout")}
+    sections = {
+        key: (config[key], config[key].get("rounds", 1) * config[key]["images"])
+        for key in ("synthetic", "search", "heldout")
+    }
     if generations := config["loop"]["generations"]:  # each a block of seeds of its own, and one for Neon's
         sections["loop"] = config["loop"], 2 * (generations + 1) * config["loop"]["images"]
     return {
