@@ -28,7 +28,7 @@ from scipy.optimize import minimize
 
 BLOCKS = ("enc", "mid", "dec")
 LATTICE = (0.0, 0.5, 1.0, 1.5)  # of each block
-COARSE = (0.0, 0.5, 1.5)  # is drawn first, and does where the rest is missing
+COARSE = (0.0, 0.5, 1.0)  # is drawn first, and does where the rest is missing
 FIRST_SEED = 2_000_000_000  # far from those of any study
 SEED_BLOCKS = 10
 CLASSES = 10
@@ -69,7 +69,7 @@ def draw(study: Path, kimg: int, images: int, out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     shutil.copy(study / "reference/digits.npz", out / "reference.npz")
     points = grid(dict.fromkeys(BLOCKS, LATTICE))
-    points.sort(key=lambda point: 1.0 in point.values())  # those of a coarser lattice first
+    points.sort(key=lambda point: 1.5 in point.values())  # those of the coarser lattice first
     missing = [point for point in points if not (out / f"{point_name(point)}.npy").exists()]
     seeds = range(FIRST_SEED, FIRST_SEED + images)
     for point, features in zip(missing, features_of(study, kimg, missing, seeds), strict=True):
