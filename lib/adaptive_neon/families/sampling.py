@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -91,7 +92,7 @@ def guided(network: Callable[..., Tensor], labels: Tensor, scale: float) -> Call
     Args:
         network: f(x, …, class_labels=…) for x [N, C, H, W]; no class is a row of zeros.
         labels: one-hot [N, label_dim].
-        scale: 1 gives f(x, c), 0 gives f(x, ∅); either takes two evaluations, in one batch.
+        scale: as of `away_from`; two evaluations, in one batch.
 
     Returns:
         The guided f(x, …), all of whose other arguments are the same for all images.
@@ -100,9 +101,41 @@ def guided(network: Callable[..., Tensor], labels: Tensor, scale: float) -> Call
 
     def evaluate(x: Tensor, *args: Tensor, **kwargs: Tensor) -> Tensor:
         null, conditional = network(torch.cat([x, x]), *args, class_labels=both, **kwargs).chunk(2)
-        return null + scale * (conditional - null)
+        return away_from(null, conditional, scale)
 
     return evaluate
+
+
+def away_from(weak: Tensor, strong: Tensor, scale: float) -> Tensor:
+    """weak + scale·(strong − weak), every guidance: 1 gives the strong output, 0 the weak one, above 1 it goes on."""
+    return weak + scale * (strong - weak)
+
+
+class Guided(nn.Module):
+    """θ_r guided by θ_s: D = (1 + w)·D_r − w·D_s, of whatever the two networks predict, in two evaluations.
+
+    With θ_s trained on images of θ_r this is SIMS (Alemohammad et al. 2024, arXiv 2408.16333), and with any
+    worse network autoguidance at scale 1 + w (Karras et al. 2024, arXiv 2406.02507). Neon, θ_r − w·(θ_s − θ_r), is
+    the same to first order in θ_s − θ_r, in one evaluation. For all else the network is θ_r.
+
+    Args:
+        strong: θ_r.
+        weak: θ_s, of the same architecture.
+        w: of all noise levels.
+    """
+
+    def __init__(self, strong: nn.Module, weak: nn.Module, w: float):
+        super().__init__()
+        self.strong, self.weak, self.w = strong, weak, w
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return super().__getattr__(name)
+        except AttributeError:
+            return getattr(self.strong, name)
+
+    def forward(self, *args: Any, **kwargs: Any) -> Tensor:
+        return away_from(self.weak(*args, **kwargs), self.strong(*args, **kwargs), 1 + self.w)
 
 
 def sample_models(

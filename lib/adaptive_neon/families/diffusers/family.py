@@ -22,7 +22,7 @@ from adaptive_neon.families.diffusers.folder import images_of
 from adaptive_neon.families.diffusers.settings import LABEL_DROPOUT
 from adaptive_neon.families.flop import BACKWARD, count_flop
 from adaptive_neon.families.pixels import from_uint8, to_uint8
-from adaptive_neon.families.sampling import noise_and_classes, streams
+from adaptive_neon.families.sampling import away_from, noise_and_classes, streams
 from adaptive_neon.jobs.foreign import reason
 
 LARGEST_TABLE = 2**28  # numbers in a transformer's table of positions
@@ -236,7 +236,7 @@ def draw(
             return predict(network, x, t, labels, dtype)
         both = torch.cat([torch.full_like(labels, null), labels])
         without, of_class = predict(network, torch.cat([x, x]), t, both, dtype).chunk(2)
-        return without + scale * (of_class - without)
+        return away_from(without, of_class, scale)
 
     with _of_scheduler(sampler, network.schedule) as scheduler:
         parameters = inspect.signature(scheduler.step).parameters

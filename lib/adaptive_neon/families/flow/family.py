@@ -9,7 +9,7 @@ from torch import Tensor
 from adaptive_neon.errors import InputError
 from adaptive_neon.families import architecture as arguments
 from adaptive_neon.families.flop import BACKWARD, network_flop
-from adaptive_neon.families.flow.matching import euler, flow_matching_loss, heun
+from adaptive_neon.families.flow.matching import euler, flow_matching_loss, heun, times
 from adaptive_neon.families.flow.network import NETWORKS, VelocityField
 from adaptive_neon.families.pixels import from_uint8, one_hot
 from adaptive_neon.families.sampling import draw_from_noise
@@ -63,6 +63,24 @@ def draw(
     """Images by integrating the velocity field from the noise of each seed."""
     solve = partial(METHODS[sampler["method"]], steps=sampler["steps"])
     return draw_from_noise(network, seeds, solve, classes, dtype, sampler.get("guidance", 1))
+
+
+def levels(network: VelocityField, sampler: Mapping) -> list[float]:
+    """The times t at whose steps the sampler evaluates the network, rising from 0, all noise."""
+    return times(sampler["steps"])[:-1].tolist()
+
+
+def predict(
+    network: VelocityField,
+    images: Tensor,
+    noise: Tensor,
+    level: float,
+    labels: Tensor | None,
+    dtype: torch.dtype = torch.float32,
+) -> Tensor:
+    """v((1 − t)·n + t·y, t), float32 [N, C, H, W], for images y in [−1, 1]."""
+    classes = one_hot(labels, network.label_dim, images.device)
+    return network((1 - level) * noise + level * images, level, class_labels=classes, dtype=dtype)
 
 
 def training_flop(architecture: Mapping) -> float:
