@@ -126,9 +126,15 @@ rule model:
         "../scripts/model.py"
 
 
+if RIVALS:
+
+    include: "rivals.smk"
+
+
 rule report:
     input:
         model=rules.model.output,
+        rivals=[*rules.rivals.output] if RIVALS else [],
         summary=rules.summary.output.summary,
         tables=rules.summary.output.tables,
         figures=rules.figures.output,

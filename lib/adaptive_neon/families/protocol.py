@@ -183,8 +183,8 @@ class Family(Protocol):
     ) -> Tensor:
         """What the network predicts of noisy images, affine in the score: a denoised image or a velocity.
 
-        Only of a family whose sampler needs nothing of a model but this, so that a combination of the predictions of
-        two models can be sampled.
+        Only of a family whose sampler needs nothing of a model but this, so that a combination of the predictions
+        of two models can be sampled.
 
         Args:
             images: in [−1, 1], float32 [N, C, H, W].

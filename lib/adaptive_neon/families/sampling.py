@@ -107,7 +107,7 @@ def guided(network: Callable[..., Tensor], labels: Tensor, scale: float) -> Call
 
 
 def away_from(weak: Tensor, strong: Tensor, scale: float) -> Tensor:
-    """weak + scale·(strong − weak), every guidance: 1 gives the strong output, 0 the weak one, above 1 it goes on."""
+    """weak + scale·(strong − weak), every guidance: 0 is the weak output, 1 the strong one, 2 goes on as far."""
     return weak + scale * (strong - weak)
 
 
