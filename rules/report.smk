@@ -121,7 +121,7 @@ rule model:
         snapshots=STUDY.snapshots,
         blocks=block_patterns(config),
         seeds=ALL_SEEDS[0],
-        config=STUDY_CONFIG,
+        config={key: value for key, value in STUDY_CONFIG.items() if key != "rivals"},
     script:
         "../scripts/model.py"
 

@@ -28,7 +28,7 @@ with job(snakemake.log[0], snakemake.threads):
             points[name] = chosen[name]["point"]
             measured[name] = others[place][points[name]]
         about = {
-            name: costs(params.config, architecture, kimg, point, rivals.get(name))
+            name: costs(params.config, architecture, kimg, rivals.get(name, name), point)
             for name, point in points.items()
         }
         entries.setdefault(replica, []).append(compare(kimg, points, measured, about))

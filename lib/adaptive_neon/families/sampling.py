@@ -64,14 +64,16 @@ def draw_from_noise(
     dtype: torch.dtype,
     guidance: float = 1,
     shape: Sequence[int] | None = None,
+    guided: Callable[[Tensor], bool] = lambda level: True,
 ) -> tuple[Tensor, Tensor]:
     """The images of one batch of seeds, for families that turn noise into an image (see `protocol.Family.draw`).
 
     Args:
         network: takes `class_labels`, one-hot, and `dtype` as keyword arguments.
         solve: (network with these arguments given, noise [N, C, H, W]) → images in [−1, 1].
-        guidance: scale of the classifier-free guidance, 1 for none (see `guided`).
+        guidance: scale of the classifier-free guidance, 1 for none (see `with_guidance`).
         shape: of the noise of an image; None for the image's own.
+        guided: the noise level or time of an evaluation → whether it is guided.
     """
     device = next(network.parameters()).device
     shape = shape or (network.img_channels, network.img_resolution, network.img_resolution)
@@ -82,25 +84,33 @@ def draw_from_noise(
     if guidance == 1:
         evaluate = partial(network, class_labels=hot, dtype=dtype)
     else:
-        evaluate = guided(partial(network, dtype=dtype), hot, guidance)
+        evaluate = with_guidance(partial(network, dtype=dtype), hot, guidance, guided)
     return to_uint8(solve(evaluate, noise.to(device))).cpu(), labels
 
 
-def guided(network: Callable[..., Tensor], labels: Tensor, scale: float) -> Callable[..., Tensor]:
+def with_guidance(
+    network: Callable[..., Tensor],
+    labels: Tensor,
+    scale: float,
+    guided: Callable[[Tensor], bool] = lambda level: True,
+) -> Callable[..., Tensor]:
     """Classifier-free guidance (Ho and Salimans 2022, arXiv 2207.12598): f(x, ∅) + scale·(f(x, c) − f(x, ∅)).
 
     Args:
         network: f(x, …, class_labels=…) for x [N, C, H, W]; no class is a row of zeros.
         labels: one-hot [N, label_dim].
         scale: as of `away_from`; two evaluations, in one batch.
+        guided: the noise level → whether f is guided there; elsewhere it is f(x, c), in one evaluation.
 
     Returns:
         The guided f(x, …), all of whose other arguments are the same for all images.
     """
     both = torch.cat([torch.zeros_like(labels), labels])
 
-    def evaluate(x: Tensor, *args: Tensor, **kwargs: Tensor) -> Tensor:
-        null, conditional = network(torch.cat([x, x]), *args, class_labels=both, **kwargs).chunk(2)
+    def evaluate(x: Tensor, level: Tensor, *args: Tensor, **kwargs: Tensor) -> Tensor:
+        if not guided(level):
+            return network(x, level, *args, class_labels=labels, **kwargs)
+        null, conditional = network(torch.cat([x, x]), level, *args, class_labels=both, **kwargs).chunk(2)
         return away_from(null, conditional, scale)
 
     return evaluate

@@ -18,6 +18,7 @@ KINDS = {  # of models → colour, marker and line
     "synthetic": CURVES[4] | {"marker": "P"},
     "sampler": CURVES[5] | {"marker": "X"},
 }
+APART = 1.035  # ratio of the places of two models of as many evaluations
 LOGARITHMIC = 100  # ratio of the noise levels from which on their axis is
 
 
@@ -25,8 +26,8 @@ LOGARITHMIC = 100  # ratio of the noise levels from which on their axis is
 def plot_prices(summary: Mapping, kimg: int) -> Figure:
     """FID on held-out images over network evaluations an image, with 95 % intervals; the Pareto front is a line.
 
-    The intervals have the width of those around the corrected FID. Models of as many evaluations stand beside each
-    other.
+    The intervals have the width of those around the corrected FID, and end at 0. Models of as many evaluations
+    stand beside each other, the first of a kind filled.
 
     Args:
         summary: as `results.summarise` gives it.
@@ -37,15 +38,20 @@ def plot_prices(summary: Mapping, kimg: int) -> Figure:
     beside: dict[int, list[str]] = {}
     for name, model in models.items():
         beside.setdefault(model["evaluations"], []).append(name)
+    seen: set[str] = set()
     for evaluations, names in beside.items():
         for i, name in enumerate(names):
             model = models[name]
-            x = evaluations * 1.035 ** (i - (len(names) - 1) / 2)
-            style = {key: value for key, value in KINDS[model["kind"]].items() if key != "linestyle"}
+            x = evaluations * APART ** (i - (len(names) - 1) / 2)
+            style = KINDS[model["kind"]] | {"linestyle": "none"}
+            if model["kind"] in seen:
+                style["markerfacecolor"] = "none"
+            seen.add(model["kind"])
             bars = None
             if model["interval"] is not None:
-                bars = np.abs(np.array(model["interval"]) - model["fid_corrected"])[:, None]
-            axes.errorbar(x, model["fid"], bars, capsize=3, linestyle="none", label=model["label"], **style)
+                low, high = np.array(model["interval"]) - model["fid_corrected"]
+                bars = [[min(-low, model["fid"])], [high]]
+            axes.errorbar(x, model["fid"], bars, capsize=3, label=model["label"], **style)
     front = pareto(models)
     x, y = ([models[name][key] for name in front] for key in ("evaluations", "fid"))
     if front:
@@ -71,13 +77,13 @@ def plot_prices(summary: Mapping, kimg: int) -> Figure:
 
 @rc_context(STYLE)
 def plot_linearity(linearity: Mapping, axis: str) -> Figure:
-    """How far merging is from guiding over the noise level: in all, and beside the step that both make.
+    """How far merging is from guiding over the noise level: by itself, and over the step that guidance makes.
 
     Args:
         linearity: `levels`, and `blocks` as `linearity.gaps` gives them.
         axis: name of the noise level.
     """
-    figure = Figure(figsize=(WIDTH, 3.8), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 4.2), layout="constrained")
     gap, ratio = figure.subplots(1, 2)
     levels = np.array(linearity["levels"])
     for (name, found), style in zip(linearity["blocks"].items(), CURVES * len(linearity["blocks"]), strict=False):
@@ -89,8 +95,8 @@ def plot_linearity(linearity: Mapping, axis: str) -> Figure:
     gap.plot(
         levels, linearity["blocks"]["whole network"]["step"], color="0.5", linewidth=1, label="step of guidance"
     )
-    gap.set_ylabel("‖D of merged θ − guided D‖ / ‖D_r‖")
-    ratio.set_ylabel("the same over the step, ‖w·(D_r − D_s)‖ / ‖D_r‖")
+    gap.set_ylabel("gap, ‖D_merged − D_guided‖ / ‖D_r‖")
+    ratio.set_ylabel("gap over step, ‖D_merged − D_guided‖ / ‖w·(D_r − D_s)‖")
     ratio.set_ylim(bottom=0)
     for panel in (gap, ratio):
         panel.set_xlabel(axis)

@@ -1,6 +1,5 @@
 """Rivals on held-out images, as they stand in rivals.json: FIDs, paired differences, prices; and in words."""
 
-import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from statistics import mean
@@ -11,6 +10,8 @@ from adaptive_neon.search.settings import parse_settings, settings_text
 from adaptive_neon.studies.comparison import fid_difference, with_intervals
 from adaptive_neon.studies.summary import differences_over_replicas, fids_over_replicas
 from adaptive_neon.studies.wording import ROLE_NAMES, estimate_text, weights_text
+
+COSTS = ("kind", "candidates", "evaluations", "training_kimg", "of_training")
 
 
 def choose(candidates: Sequence[str], search: Mapping[str, Mapping]) -> dict:
@@ -91,7 +92,7 @@ def shown(summary: Mapping, kimg: int) -> dict[str, dict]:
     for name, first in replicas[0].items():
         each = [replica[name] for replica in replicas]
         fids = [model["fid"] for model in each if model["fid"] is not None]
-        model = {key: first[key] for key in ("kind", "evaluations", "training_kimg", "of_training")}
+        model = {key: first[key] for key in COSTS}
         model |= {"label": ROLE_NAMES.get(name, name), "weights": _weights(each)}
         model["fid"] = mean(fids) if fids else None
         levels = over["models"][name] if over else None
@@ -135,6 +136,7 @@ TABLE_HEADER = [
     "kimg",
     "model",
     "w, settings",
+    "of candidates",
     "network evaluations an image",
     "further training, kimg",
     "of the base's training",
@@ -154,8 +156,8 @@ def table_rows(summary: Mapping) -> list[list[str]]:
         models = shown(summary, entry["kimg"])
         for model in sorted(models.values(), key=lambda one: one["evaluations"]):
             share = "" if model["of_training"] is None else f"{model['of_training']:.1%}"
-            row = [str(entry["kimg"]), model["label"], model["weights"], str(model["evaluations"])]
-            row += [f"{model['training_kimg']:g}", share]
+            row = [str(entry["kimg"]), model["label"], model["weights"], str(model["candidates"])]
+            row += [str(model["evaluations"]), f"{model['training_kimg']:g}", share]
             row += [
                 "diverged" if model["fid"] is None else f"{model['fid']:.3f}",
                 estimate_text(model, "interval"),
@@ -180,7 +182,7 @@ def sentences(summary: Mapping, kimg: int) -> list[str]:
         ("not distinguishable", "not distinguishable from it"),
         ("worse", "worse"),
     ):
-        found = [_text(model) for model in rivals.values() if model["gain"]["verdict"] == verdict]
+        found = [_text(rival) for rival in rivals.values() if rival["gain"]["verdict"] == verdict]
         parts += [f"{words}: {'; '.join(found)}"] if found else []
     front = ", ".join(models[name]["label"] for name in pareto(models))
     return [
@@ -195,5 +197,5 @@ def _capital(parts: Sequence[str]) -> list[str]:
 
 
 def _text(model: Mapping) -> str:
-    fid = math.nan if model["fid"] is None else model["fid"]
-    return f"{model['label']}, FID {fid:.3f} in {model['evaluations']} network evaluations an image"
+    fid = "diverged" if model["fid"] is None else f"FID {model['fid']:.3f}"
+    return f"{model['label']}, {fid} in {model['evaluations']} network evaluations an image"
