@@ -148,16 +148,18 @@ def cell_rival(wildcards):
 
 def cell_models(wildcards):
     """θ_r and the model with which it is merged, θ_s, or that guides it, `weak`."""
+    own = {"base": BASE, "tuned": snapshot(wildcards.replica, wildcards.kimg)}
     rival = cell_rival(wildcards)
-    kind, kimg = rival and rival.kind, wildcards.kimg
-    if kind == TRAINING:
-        trained = f"{RESULTS}/rivals/{rival.name}/training/{kimg}/model.safetensors"
-        return {"base": trained, "tuned": trained}
-    tuned = {
-        AVERAGED: f"{RESULTS}/rivals/{rival and rival.name}/averaged/{kimg}/model.safetensors",
-        SYNTHETIC: f"{REPLICA}/rivals/{rival and rival.name}/finetune/{kimg}/model.safetensors",
-    }.get(kind, snapshot(wildcards.replica, kimg))
-    return {"base": BASE, "weak" if kind == GUIDANCE else "tuned": tuned}
+    if rival is None or rival.kind == SAMPLER:
+        return own
+    shared, folder = f"{RESULTS}/rivals/{rival.name}", f"{REPLICA}/rivals/{rival.name}"
+    model = f"{wildcards.kimg}/model.safetensors"
+    return {
+        GUIDANCE: {"base": BASE, "weak": own["tuned"]},
+        TRAINING: dict.fromkeys(("base", "tuned"), f"{shared}/training/{model}"),
+        AVERAGED: own | {"tuned": f"{shared}/averaged/{model}"},
+        SYNTHETIC: own | {"tuned": f"{folder}/finetune/{model}"},
+    }[rival.kind]
 
 
 def cell_points(wildcards):

@@ -2,6 +2,8 @@ import pytest
 from adaptive_neon.rivals.costs import costs
 from adaptive_neon.rivals.estimate import rules_of, work_of
 from adaptive_neon.rivals.plan import read_rivals
+from adaptive_neon.search.settings import parse_settings
+from adaptive_neon.studies.layers import read_config
 
 
 @pytest.fixture
@@ -124,3 +126,38 @@ def test_estimate(config):
 )
 def test_benchmark_files(config, job, work):
     assert work_of(config, job) == work
+
+
+def experiment(root, name, given):
+    return read_config(
+        root / "schemas/config.schema.yaml", [root / "config.yaml", root / f"experiments/{name}.yaml"], given
+    )
+
+
+@pytest.mark.parametrize("family", ["var", "xar", "imm"])
+def test_only_denoisers_and_velocities_can_guide(root, refuses, family):
+    guided = [{"name": "sims", "kind": "guidance"}]
+    with refuses("config: rivals.0.kind: guidance", family, "remove it"):
+        experiment(root, f"digits-{family}", {"rivals": guided})
+    assert experiment(root, "digits-flow", {"rivals": guided})["rivals"] == guided
+
+
+def test_an_imported_model_is_trained_as_it_is_fine_tuned(root, refuses):
+    rival = {"name": "real", "kind": "training"}
+    with refuses("config: rivals.0.as", "no state of its training; set it to finetune"):
+        experiment(root, "cifar10-uncond", {"rivals": [rival]})
+    experiment(root, "cifar10-uncond", {"rivals": [rival | {"as": "finetune"}]})
+
+
+def test_guidance_in_an_interval_is_searched(root):
+    searched = {"guidance": [1, 2], "guidance_from": [0.25], "guidance_to": [0.75]}
+    given = {
+        "base": {"training": {"label_dropout": 0.1}},
+        "rivals": [{"name": "cfg", "kind": "sampler", "searched": searched}],
+    }
+    config = experiment(root, "digits-flow", given)
+    settings = "@guidance_from~0.25@guidance_to~0.75"
+    assert read_rivals(config)["cfg"].candidates == tuple(
+        f"enc~0.0_mid~0.0_dec~0.0@guidance~{g}{settings}" for g in (1, 2)
+    )
+    assert parse_settings(settings) == {"guidance_from": 0.25, "guidance_to": 0.75}

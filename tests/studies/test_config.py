@@ -201,6 +201,11 @@ def test_faults_of_one_key(config, schema, refuses, key, value, words):
         ({"rivals": [{"name": "a", "kind": "synthetic"}]}, "rivals.0.sampler", "kind: synthetic needs it"),
         ({"rivals": [RIVAL[0] | {"as": "base"}]}, "rivals.0.as", "no key of kind: guidance"),
         ({"rivals": [RIVAL[0] | {"weights": [1, 2, 3, 4]}]}, "rivals.0.weights", "4 candidates"),
+        (
+            {"rivals": [{"name": "a", "kind": "synthetic", "sampler": {}}], "direction": "random"},
+            "rivals.0.kind",
+            "direction is random",
+        ),
         ({"rivals": [{"name": "a", "kind": "averaged"}]}, "rivals.0.kind", "one self-training; set replicas"),
         (
             {"rivals": [{"name": "a", "kind": "synthetic", "sampler": {"sigma_max": 0.001}}]},

@@ -36,7 +36,8 @@ class Rival:
 
 def read_rivals(config: Mapping) -> dict[str, Rival]:
     """Name → rival, of a checked configuration."""
-    return {section["name"]: _rival(section, Study(config)) for section in config["rivals"]}
+    study = Study(config)
+    return {section["name"]: _rival(section, study) for section in config["rivals"]}
 
 
 def _rival(section: Mapping, study: Study) -> Rival:

@@ -406,6 +406,8 @@ def _rival_contradictions(config: Mapping) -> Iterator[tuple[str, str]]:
             yield f"{key}.kind", f"guidance, but {name} predicts no noise or velocity to guide by; remove it"
         if kind == "training" and rival.get("as", "base") == "base" and not config["base"]["training"]:
             yield f"{key}.as", "base, but base.checkpoint brings no state of its training; set it to finetune"
+        if kind == "synthetic" and config["direction"] == "random":
+            yield f"{key}.kind", "synthetic, but direction is random, whatever the set; remove it"
         if kind == "averaged" and config["replicas"] < 2:
             yield f"{key}.kind", "averaged, but there is one self-training; set replicas to 2 or more"
         weights, grid = rival.get("weights"), config["grid"]["weights"]
