@@ -82,12 +82,14 @@ def test_in_words():
     rows = [dict(zip(TABLE_HEADER, row, strict=True)) for row in table_rows(summary)]
     assert [row["model"] for row in rows] == ["base", "best single weight", "best weights per block", "sims"]
     assert all(len(row) == len(TABLE_HEADER) for row in table_rows(summary))
-    (text, front) = sentences(summary, 12)
-    assert "best single weight, FID 3.000 in 15 network evaluations an image): better than it: sims" in text
-    assert front.endswith("than: best weights per block, sims.")
+    (text,) = sentences(summary, 12)
+    assert (
+        "against the best single weight (3.000, 15). By their paired intervals better: sims (2.000, 30)." in text
+    )
+    assert text.endswith("plain FIDs: best weights per block, sims.")
     gone = summarise(CONFIG, [[entry(sims=DIVERGED)]])
     assert table_rows(gone)[-1][7] == "diverged"
-    assert "not distinguishable from it: sims, diverged" in sentences(gone, 12)[0]
+    assert "not distinguishable: sims (diverged, 30)" in sentences(gone, 12)[0]
 
 
 def test_the_figure_has_every_model():

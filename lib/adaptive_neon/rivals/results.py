@@ -170,32 +170,23 @@ def table_rows(summary: Mapping) -> list[list[str]]:
 
 
 def sentences(summary: Mapping, kimg: int) -> list[str]:
-    """What the rivals do against the best single weight, by verdict, and which models are on the Pareto front."""
+    """How the rivals stand against the best single weight, and which models are on the Pareto front."""
     models = shown(summary, kimg)
     single = models["global"]
     if single["fid"] is None:
         return ["The best single weight diverged; there is nothing to compare rivals with."]
     rivals = {name: model for name, model in models.items() if name not in ("base", "global", "blockwise")}
     parts = []
-    for verdict, words in (
-        ("better", "better than it"),
-        ("not distinguishable", "not distinguishable from it"),
-        ("worse", "worse"),
-    ):
+    for verdict in ("better", "not distinguishable", "worse"):
         found = [_text(rival) for rival in rivals.values() if rival["gain"]["verdict"] == verdict]
-        parts += [f"{words}: {'; '.join(found)}"] if found else []
+        parts += [f"{verdict}: {', '.join(found)}"] if found else []
     front = ", ".join(models[name]["label"] for name in pareto(models))
     return [
-        f"After {kimg} kimg, beside the best single weight ({_text(single)}): {'. '.join(_capital(parts))}.",
-        f"By their plain FIDs, without regard to intervals, no model is better at the same number of network "
-        f"evaluations than: {front}.",
+        f"Rivals after {kimg} kimg, with FID and network evaluations an image, against the {_text(single)}. "
+        f"By their paired intervals {'; '.join(parts)}. The Pareto front of the plain FIDs: {front}."
     ]
 
 
-def _capital(parts: Sequence[str]) -> list[str]:
-    return [part if i == 0 else part[0].upper() + part[1:] for i, part in enumerate(parts)]
-
-
 def _text(model: Mapping) -> str:
-    fid = "diverged" if model["fid"] is None else f"FID {model['fid']:.3f}"
-    return f"{model['label']}, {fid} in {model['evaluations']} network evaluations an image"
+    fid = "diverged" if model["fid"] is None else f"{model['fid']:.3f}"
+    return f"{model['label']} ({fid}, {model['evaluations']})"
