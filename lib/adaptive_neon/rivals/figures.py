@@ -96,7 +96,7 @@ def plot_linearity(linearity: Mapping, axis: str) -> Figure:
         levels, linearity["blocks"]["whole network"]["step"], color="0.5", linewidth=1, label="step of guidance"
     )
     gap.set_ylabel("gap, ‖D_merged − D_guided‖ / ‖D_r‖")
-    ratio.set_ylabel("gap over step, ‖D_merged − D_guided‖ / ‖w·(D_r − D_s)‖")
+    ratio.set_ylabel("gap over step (no unit)")
     ratio.set_ylim(bottom=0)
     for panel in (gap, ratio):
         panel.set_xlabel(axis)

@@ -141,10 +141,9 @@ TABLE_HEADER = [
     "further training, kimg",
     "of the base's training",
     "FID",
-    "FID corrected [95 %]",
     "base − model [95 %]",
     "verdict",
-    "best single weight − model [95 %]",
+    "single weight − model [95 %]",
     "verdict",
 ]
 
@@ -158,10 +157,7 @@ def table_rows(summary: Mapping) -> list[list[str]]:
             share = "" if model["of_training"] is None else f"{model['of_training']:.1%}"
             row = [str(entry["kimg"]), model["label"], model["weights"], str(model["candidates"])]
             row += [str(model["evaluations"]), f"{model['training_kimg']:g}", share]
-            row += [
-                "diverged" if model["fid"] is None else f"{model['fid']:.3f}",
-                estimate_text(model, "interval"),
-            ]
+            row.append("diverged" if model["fid"] is None else f"{model['fid']:.3f}")
             for key in ("improvement", "gain"):
                 difference = model[key]
                 row += [estimate_text(difference, "interval"), difference["verdict"]] if difference else ["", ""]
