@@ -34,6 +34,8 @@ localrules:
     next_round,
     round_metrics,
     select,
+    select_rivals,
+    rivals,
     summary,
     figures,
     model,

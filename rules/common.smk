@@ -12,6 +12,14 @@ from adaptive_neon.data.images import shards_of
 from adaptive_neon.search.settings import parse_settings, settings_name, split
 from adaptive_neon.jobs.job import tie_jobs_to_workflow
 from adaptive_neon.jobs.lock import lock_results
+from adaptive_neon.rivals.plan import (
+    AVERAGED,
+    GUIDANCE,
+    SAMPLER,
+    SYNTHETIC,
+    TRAINING,
+    read_rivals,
+)
 from adaptive_neon.studies.plan import BASE_KIMG, Study
 
 try:
@@ -30,10 +38,12 @@ except InputError as error:
     sys.exit(f"adaptive-neon: {error}")
 
 STUDY = Study(config)
+RIVALS = read_rivals(config)
 RUN = config["run"]
 RESULTS = f"results/{config['experiment']}"
 
 BASE = f"{RESULTS}/base/model.safetensors"
+BASE_STATE = f"{RESULTS}/base/state.pt"
 # The frozen autoencoder or tokenizer of a family that draws latents or tokens.
 CODEC = (
     [f"{RESULTS}/base/codec.safetensors"]
@@ -54,6 +64,7 @@ SHOWN_CONFIG = {
     key: value
     for key, value in config.items()
     if key not in ("run", "compare", "toy", "collapse", "measured")
+    and (key != "rivals" or RIVALS)
 }
 # How many GPUs a job of each kind asks for. The profile says how many there are, maybe none.
 GPU = int(RUN["device"] != "cpu")
@@ -74,7 +85,8 @@ FETCHES = 100  # priority of the jobs that may need the network, which then is m
 wildcard_constraints:
     replica=r"\d+",
     kimg=r"\d+",
-    stage=r"grid|round-\d+|heldout",
+    stage=r"grid|round-\d+|heldout|rivals/[^/]+/(search|heldout)",
+    rival=r"[^/]+",
     round=r"\d+",
     cell=r"[^/]+",
     shard=r"\d+",
@@ -128,11 +140,26 @@ def snapshot(replica, kimg):
     return f"{RESULTS}/replica-{replica}/{stage}/{kimg}/model.safetensors"
 
 
-CELL_MODELS = {
-    "base": BASE,
-    "codec": CODEC,
-    "tuned": lambda wildcards: snapshot(wildcards.replica, wildcards.kimg),
-}
+def cell_rival(wildcards):
+    """The rival whose images a cell holds, None of those of the study itself."""
+    folder, *rest = wildcards.stage.split("/")
+    return RIVALS[rest[0]] if folder == "rivals" else None
+
+
+def cell_models(wildcards):
+    """θ_r and the model with which it is merged, θ_s, or that guides it, `weak`."""
+    own = {"base": BASE, "tuned": snapshot(wildcards.replica, wildcards.kimg)}
+    rival = cell_rival(wildcards)
+    if rival is None or rival.kind == SAMPLER:
+        return own
+    shared, folder = f"{RESULTS}/rivals/{rival.name}", f"{REPLICA}/rivals/{rival.name}"
+    model = f"{wildcards.kimg}/model.safetensors"
+    return {
+        GUIDANCE: {"base": BASE, "weak": own["tuned"]},
+        TRAINING: dict.fromkeys(("base", "tuned"), f"{shared}/training/{model}"),
+        AVERAGED: own | {"tuned": f"{shared}/averaged/{model}"},
+        SYNTHETIC: own | {"tuned": f"{folder}/finetune/{model}"},
+    }[rival.kind]
 
 
 def cell_points(wildcards):
@@ -150,9 +177,9 @@ def cell_sampler(wildcards):
 
 def stage_images(wildcards):
     """Which images a stage draws, as arguments of `STUDY.seeds` beside the replica, and the round of the search."""
-    if wildcards.stage == "heldout":
-        return "heldout", 1
-    return "search", int(wildcards.stage.removeprefix("round-").replace("grid", "1"))
+    if wildcards.stage.startswith("round-"):
+        return "search", int(wildcards.stage.removeprefix("round-"))
+    return "heldout" if wildcards.stage.endswith("heldout") else "search", 1
 
 
 def cell_seeds(wildcards):
@@ -174,12 +201,12 @@ def shard_files(wildcards):
     return [f"{CELL}/shard-{shard}.npz" for shard in range(count)] if count > 1 else []
 
 
-def training_state(wildcards):
+def training_state(wildcards, folder=f"{REPLICA}/finetune"):
     """Training continues from the previous snapshot's state; the first begins at θ_r."""
     previous = STUDY.previous_snapshot(int(wildcards.kimg))
     if previous == BASE_KIMG:
         return []
-    return f"{REPLICA}/finetune/{previous}/state.pt"
+    return f"{folder}/{previous}/state.pt"
 
 
 def cell_file(stage, kimg, cell, name):
@@ -220,13 +247,23 @@ def selection(replica, kimg):
 
 def heldout_files(name, runs):
     """A file of each role's held-out cell at some (replica, kimg), each once; the base model has a role in all."""
-    return list(dict.fromkeys(file for files in _heldout(name, runs) for file in files))
+    return once(_heldout(name, runs))
 
 
 def heldout_positions(name, runs):
     """Where the files of each role stand among `heldout_files`, for each (replica, kimg): storage moves the files."""
-    files = heldout_files(name, runs)
-    return [[files.index(file) for file in of] for of in _heldout(name, runs)]
+    return positions(_heldout(name, runs))
+
+
+def once(files_of_runs):
+    """Each file once."""
+    return list(dict.fromkeys(file for files in files_of_runs for file in files))
+
+
+def positions(files_of_runs):
+    """Where the files of each run stand among all of them, each once."""
+    files = once(files_of_runs)
+    return [[files.index(file) for file in of] for of in files_of_runs]
 
 
 def _heldout(name, runs):

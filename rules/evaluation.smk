@@ -6,7 +6,8 @@
 
 rule shard:
     input:
-        **CELL_MODELS,
+        unpack(cell_models),
+        codec=CODEC,
     output:
         temp(f"{CELL}/shard-{{shard}}.npz"),
     log:
@@ -32,7 +33,8 @@ rule shard:
 
 rule generate:
     input:
-        **CELL_MODELS,
+        unpack(cell_models),
+        codec=CODEC,
         shards=shard_files,
     output:
         f"{CELL}/images.npz",
@@ -80,7 +82,9 @@ rule measure:
         seed_blocks=config["intervals"]["seed_blocks"],
         # KID takes longer than all else, and chooses nothing.
         kid_subsets=lambda wildcards: (
-            config["metrics"]["kid_subsets"] if wildcards.stage == "heldout" else 0
+            config["metrics"]["kid_subsets"]
+            if wildcards.stage.endswith("heldout")
+            else 0
         ),
     script:
         "../scripts/measure.py"

@@ -121,14 +121,20 @@ rule model:
         snapshots=STUDY.snapshots,
         blocks=block_patterns(config),
         seeds=ALL_SEEDS[0],
-        config=STUDY_CONFIG,
+        config={key: value for key, value in STUDY_CONFIG.items() if key != "rivals"},
     script:
         "../scripts/model.py"
+
+
+if RIVALS:
+
+    include: "rivals.smk"
 
 
 rule report:
     input:
         model=rules.model.output,
+        rivals=[*rules.rivals.output] if RIVALS else [],
         summary=rules.summary.output.summary,
         tables=rules.summary.output.tables,
         figures=rules.figures.output,

@@ -2,6 +2,7 @@
 
 from adaptive_neon.jobs.files import read_json
 from adaptive_neon.jobs.job import job
+from adaptive_neon.rivals.results import sentences
 from adaptive_neon.studies.outcome import choose
 from adaptive_neon.studies.provenance import checksums, write_provenance
 from adaptive_neon.studies.report import write_report
@@ -24,6 +25,9 @@ with job(snakemake.log[0], snakemake.threads):
         "classes": len(summary["base"].get("recall_by_class", [])),
         "role_names": ROLE_NAMES,
         "fitted_weights": fitted_weights,
+        "rivals": read_json(snakemake.input.rivals[0]) if snakemake.input.rivals else None,
+        "rival_sentences": sentences,
+        "has_linearity": any("linearity" in path for path in snakemake.input.rivals),
     }
     provenance = write_provenance(
         snakemake.output.provenance,

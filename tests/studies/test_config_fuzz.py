@@ -15,6 +15,8 @@ import yaml
 from adaptive_neon.errors import InputError
 from adaptive_neon.families.networks.settings import UNET_BLOCKS
 from adaptive_neon.merging.grid import parse_point, point_name
+from adaptive_neon.rivals.plan import read_rivals
+from adaptive_neon.search.settings import parse_settings, settings_name
 from adaptive_neon.studies.config import check_config, check_network, complete_schema
 from adaptive_neon.studies.layers import read_scalars
 from adaptive_neon.studies.plan import Study
@@ -259,8 +261,27 @@ def sound(draw):
         config["blocks"] = [{"name": "all", "pattern": "."}]
     config["replicas"] = draw(st.integers(1, 3))
     config["loop"]["generations"] = draw(st.integers(0, 3))
+    if method == "grid" and not config["loop"]["generations"]:
+        config["rivals"] = draw(rivals(len(config["grid"]["weights"]), config["replicas"]))
     config["run"] |= {"sampling_batch": draw(st.integers(1, 600)), "shards": draw(st.integers(1, 9))}
     return config
+
+
+def rivals(candidates, replicas):
+    """Sound rivals, at most as many candidates as Neon has."""
+    weights = st.lists(st.floats(-9, 9), min_size=1, max_size=candidates, unique=True)
+    searched = st.fixed_dictionaries({"steps": st.lists(st.integers(2, 40), min_size=1, max_size=2, unique=True)})
+    kinds = [
+        st.fixed_dictionaries({"kind": st.just("guidance")}, optional={"weights": weights, "searched": searched}),
+        st.fixed_dictionaries(
+            {"kind": st.just("training")}, optional={"as": st.sampled_from(["base", "finetune"])}
+        ),
+        st.fixed_dictionaries({"kind": st.just("synthetic"), "sampler": st.just({"rho": 5})}),
+        st.fixed_dictionaries({"kind": st.just("sampler"), "searched": searched}, optional={"weights": weights}),
+        *([st.just({"kind": "averaged"})] if replicas > 1 else []),
+    ]
+    named = st.lists(st.one_of(kinds), max_size=3)
+    return named.map(lambda found: [{"name": f"rival-{i}", **rival} for i, rival in enumerate(found)])
 
 
 def plan(config):
@@ -280,6 +301,9 @@ def plan(config):
             shards = study.shards(images, replica, config["run"]["shards"])
             assert sum(part for _, part in shards) == count
             assert shards[0][0] == first
+    for rival in read_rivals(config).values():
+        for name in rival.candidates:
+            assert "/" not in name and point_name(parse_point(name)) + settings_name(parse_settings(name)) == name
     assert [study.previous_snapshot(kimg) for kimg in study.snapshots] == [0, *study.snapshots[:-1]]
     return study
 

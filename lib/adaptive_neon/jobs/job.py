@@ -19,8 +19,8 @@ from adaptive_neon.jobs.foreign import reason
 from adaptive_neon.jobs.lock import RUN, another_run_has_begun
 
 ERROR = "adaptive-neon: "  # begins the one line of a job that failed
-# glibc then keeps what a batch frees for the next one. Otherwise the kernel takes it back and must zero it anew, which
-# is a third of the time of a job that draws 3,000 images of the digits.
+# glibc then keeps what a batch frees for the next one. Otherwise the kernel takes it back and must zero it anew,
+# which is a third of the time of a job that draws 3,000 images of the digits.
 MALLOC = {"MALLOC_TRIM_THRESHOLD_": str(2**31 - 1), "MALLOC_MMAP_THRESHOLD_": str(2**30)}
 ERASE = "\r\x1b[K"  # the line that a terminal's cursor is on, where the run tells its progress
 

@@ -25,6 +25,11 @@ def images_drawn(selections: Mapping[tuple[int, int], Mapping], base: str, image
     return images * (len(points) + sum(sum(selection["later_points"]) for selection in selections.values()))
 
 
+def evaluations(drawing_flop: float, training_flop: float) -> int:
+    """How many network evaluations the drawing is worth, where a training step of an image is three."""
+    return round(drawing_flop / (training_flop / BACKWARD))
+
+
 def price(
     architecture: Mapping, sampler: Mapping, axes: Mapping, images: int, trained: float | None
 ) -> dict[str, float | None]:
@@ -46,6 +51,6 @@ def price(
     training = family.training_flop(network)
     return {
         "images": images,
-        "evaluations": round(drawing / (training / BACKWARD)),
+        "evaluations": evaluations(drawing, training),
         "of_training": drawing / (training * trained) if trained else None,
     }
