@@ -10,7 +10,6 @@ from adaptive_neon.jobs.files import read_json
 from adaptive_neon.jobs.job import job
 from adaptive_neon.search.settings import split
 from adaptive_neon.studies import figures
-from adaptive_neon.studies.comparison import with_intervals
 
 inputs, params = snakemake.input, snakemake.params
 
@@ -29,11 +28,7 @@ with job(snakemake.log[0], snakemake.threads):
     figures.save_figure(figures.plot_snapshots(summary), folder / "snapshots.svg")
     selections = {key: read_json(path) for key, path in zip(params.snapshots, inputs.selections, strict=True)}
     for replica in dict.fromkeys(replica for replica, _ in selections):
-        curves = {
-            kimg: {point: with_intervals(metrics) for point, metrics in selection["search"].items()}
-            for (of, kimg), selection in selections.items()
-            if of == replica
-        }
+        curves = {kimg: selection["search"] for (of, kimg), selection in selections.items() if of == replica}
         figures.save_figure(figures.plot_diagonal(curves), folder / f"replica-{replica}/diagonal.svg")
 
     folder /= "replica-0"

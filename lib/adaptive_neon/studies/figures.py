@@ -13,7 +13,7 @@ from adaptive_neon.jobs.files import replacing
 from adaptive_neon.merging.grid import is_single, parse_point
 from adaptive_neon.search.surface import Quadratic
 from adaptive_neon.statistics.jackknife import confidence_ellipse
-from adaptive_neon.studies.comparison import diagonal
+from adaptive_neon.studies.comparison import change, diagonal, fid_difference
 from adaptive_neon.studies.wording import ROLE_NAMES, headline, plain_fid
 
 BLUE, ORANGE, GREEN, PURPLE, SKY, RED = "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00"
@@ -45,26 +45,25 @@ DIAGONAL_PANELS = {
 
 @rc_context(STYLE)
 def plot_diagonal(curves: Mapping[int, Mapping[str, Mapping]]) -> Figure:
-    """FID, precision and recall on the search images over one weight w for all blocks, with 95 % bands.
+    """FID, precision and recall on the search images over one weight w for all blocks.
 
-    Where sampler settings are searched too, each weight has those of its lowest FID.
+    The bands are 95 % intervals of the difference from the base model, paired by seed, so they have no width at
+    w = 0. Where sampler settings are searched too, each weight has those of its lowest FID.
 
     Args:
-        curves: kimg of self-training → point name → metrics as `comparison.with_intervals` gives them; points with
+        curves: kimg of self-training → point name → metrics, those of the base model among them; points with
             unequal weights are left out.
     """
     figure = Figure(figsize=(WIDTH, 8), layout="constrained")
     panels = figure.subplots(len(DIAGONAL_PANELS), sharex=True, height_ratios=(3, 2, 2))
     for (kimg, metrics), style in zip(curves.items(), CURVES * len(curves), strict=False):
-        points = [(w, metrics[name]) for w, name in diagonal(metrics).items()]
-        weights = [w for w, _ in points]
+        points = {w: metrics[name] for w, name in diagonal(metrics).items()}
+        weights = list(points)
         for axes, name in zip(panels, DIAGONAL_PANELS, strict=True):
-            values = np.array([measured[name] for _, measured in points])
-            axes.plot(weights, values, label=f"{kimg} kimg", markersize=5, **style)
-            bands = np.array([measured[f"{name}_interval"] for _, measured in points]).T
-            if name == "fid":  # its interval is around the corrected FID, which few images can take below 0
-                bands = (bands + values - [measured["fid_corrected"] for _, measured in points]).clip(min=0)
-            axes.fill_between(weights, *bands, color=style["color"], alpha=0.2, linewidth=0)
+            axes.plot(weights, [one[name] for one in points.values()], label=f"{kimg} kimg", markersize=5, **style)
+            if 0.0 in points:  # the base model has not diverged
+                bands = np.array([_band(points[0.0], one, name) for one in points.values()]).T
+                axes.fill_between(weights, *bands.clip(min=0), color=style["color"], alpha=0.2, linewidth=0)
     for axes, label in zip(panels, DIAGONAL_PANELS.values(), strict=True):
         axes.set_ylabel(label)
         for w in (-1, 0):
@@ -80,6 +79,15 @@ def plot_diagonal(curves: Mapping[int, Mapping[str, Mapping]]) -> Figure:
     panels[-1].set_xlabel("weight w, the same in all blocks (no unit)")
     figure.legend(handles, labels, title="self-training", loc="outside lower center", ncols=4, frameon=False)
     return figure
+
+
+def _band(base: Mapping, model: Mapping, name: str) -> np.ndarray:
+    """The interval of a model's difference from the base model, moved to the model's own value."""
+    if name == "fid":
+        difference = fid_difference(base, model)
+        return model["fid"] + difference["fid_corrected"] - np.array(difference["interval"][::-1])
+    difference = change(base, model, name)
+    return model[name] - difference["change"] + np.array(difference["interval"])
 
 
 def plain_log_ticks(axes) -> None:

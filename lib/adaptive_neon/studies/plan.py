@@ -27,14 +27,11 @@ class Study:
         self.region = weights[0], weights[-1]  # of every block
         self.search_points = search_points(self.method, self.blocks, weights)
         self.settings = combinations(config["grid"].get("sampler", {}))
-        searched_base = {0.0} if len(self.settings) > 1 else set()  # over its sampler settings
-        single = sorted({*searched_base, *weights, *config["grid"]["diagonal"]})
+        single = sorted({0.0, *weights, *config["grid"]["diagonal"]})  # 0: all others are compared with it
         self.diagonal_points = diagonal(self.blocks, single)
         self.cells: dict[str, list[Point]] = cells([*self.search_points, *self.diagonal_points])
         training = config["base"]["training"]
-        self.trained = (
-            1000 * training["kimg"] if training else None
-        )  # images that θ_r has seen, if it is made here
+        self.trained = 1000 * training["kimg"] if training else None  # images that θ_r has seen, if made here
         self.base_point = dict.fromkeys(self.blocks, 0.0)
         self.collapsed_point = dict.fromkeys(self.blocks, -1.0)
 
