@@ -73,17 +73,38 @@ def write_merged(output: str | Path, merge: Merge) -> None:
         (pair,) = merge.pairs
         write_tensors(output, merge.tensors(pair), _metadata(pair.theta_r) | {RECIPE: text})
         return
+    tensors = {name: merge.tensors(pair) for name, pair in pairs.items()}
+    card = model_card(Path(output).name, about, merge.base.folder)
+    write_like(output, merge.base, tensors, {RECIPE: text}, about, card)
+
+
+def write_like(
+    output: str | Path,
+    base: Model,
+    tensors: Mapping[str, Mapping[str, Tensor]],
+    metadata: Mapping[str, str],
+    recipe: Mapping,
+    card: str,
+) -> None:
+    """Write a folder in the form of a base model: its files, its shards, and all that is not merged as it is.
+
+    Args:
+        tensors: component → name → tensor, of the components that are merged.
+        metadata: that their files gain.
+        recipe: for the file `RECIPE_FILE`.
+        card: in place of the base model's.
+    """
     with replacing_folder(output) as folder:
-        for name, component in merge.base.components.items():
-            if name in pairs:
-                _write_component(folder, component, merge.tensors(pairs[name]), {RECIPE: text})
+        for name, component in base.components.items():
+            if name in tensors:
+                _write_component(folder, component, tensors[name], metadata)
             else:
                 for file in (*component.files, *([component.index] if component.index else [])):
-                    _copy(merge.base.folder, folder, file)
-        for file in merge.base.others:
-            _copy(merge.base.folder, folder, file)
-        (folder / RECIPE_FILE).write_text(json.dumps(about, ensure_ascii=False, indent=1) + "\n")
-        (folder / CARD).write_text(model_card(Path(output).name, about, merge.base.folder))
+                    _copy(base.folder, folder, file)
+        for file in base.others:
+            _copy(base.folder, folder, file)
+        (folder / RECIPE_FILE).write_text(json.dumps(recipe, ensure_ascii=False, indent=1) + "\n")
+        (folder / CARD).write_text(card)
 
 
 def _write_component(
