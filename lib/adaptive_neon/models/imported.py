@@ -18,7 +18,7 @@ from adaptive_neon.families.checkpoints import Checkpoint, require_finite
 from adaptive_neon.families.diffusers.folder import PIPELINES, current_name, folder_architecture, is_pipeline
 from adaptive_neon.jobs.files import sha256_of
 from adaptive_neon.models.opening import Component, open_model
-from adaptive_neon.models.outputs import write_like
+from adaptive_neon.models.outputs import describe, folder_like
 from adaptive_neon.models.tensors import Held, Tensor, whole
 
 
@@ -99,7 +99,8 @@ def write_like_base(
     Args:
         base: what `read_model` made of the folder.
         tensors: of the improved model, by the names of the base model's.
-        metadata, recipe, card: as of `outputs.write_like`.
+        metadata: that its files gain.
+        recipe, card: beside them (see `outputs.describe`).
 
     Raises:
         InputError: the folder has changed since, or the tensors leave the range of its types.
@@ -109,7 +110,8 @@ def write_like_base(
     stored = _component(folder, base.architecture, "model").tensors
     rounded = {name: _rounded(name, tensors[current_name(name)], like) for name, like in stored.items()}
     name = PIPELINES[base.architecture["pipeline"]]["model"]
-    write_like(output, open_model(folder), {name: rounded}, metadata, recipe, card)
+    with folder_like(open_model(folder), output, {name: rounded}, metadata) as written:
+        describe(written, recipe, card)
 
 
 def _rounded(name: str, array: np.ndarray, like: Tensor) -> Held:
