@@ -1,6 +1,6 @@
 """Merging two checkpoints against copying one of them, and against mergekit where it is installed, in one run.
 
-    python benchmarks/merging.py --gigabytes 0.25 0.5 1
+    python benchmarks/merging.py --gigabytes 1 8
 
 For each size two models of float16, of a U-Net's largest convolutions, are made in a temporary folder. The
 programs run in turn, several times, each in a process of its own, and of each the fastest run counts: wall time
@@ -82,7 +82,7 @@ def measure(command: Sequence[str], output: Path) -> Cost:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--gigabytes", type=float, nargs="+", default=[0.25, 0.5, 1.0], help="of each model")
+    parser.add_argument("--gigabytes", type=float, nargs="+", default=[1.0, 8.0], help="of each model")
     parser.add_argument("--repetitions", type=int, default=3)
     parser.add_argument("--folder", help="on the disk to measure; default: the temporary folder")
     arguments = parser.parse_args()
