@@ -1,11 +1,10 @@
 """Merging two checkpoints against copying one of them, and against mergekit where it is installed, in one run.
 
-    python benchmarks/merging.py --gigabytes 0.25 0.5 1
+    python benchmarks/merging.py --gigabytes 1 8
 
-For each size two models of float16, of a U-Net's largest convolutions, are made in a temporary folder. Every
-program runs twice in a process of its own, and the faster run counts: wall time with the output flushed to the
-disk, CPU time, and the peak of the resident memory. The line through the sizes tells what 8 GB would take, and is
-printed as such.
+For each size two models of float16, of a U-Net's largest convolutions, are made in a temporary folder. The
+programs run in turn, several times, each in a process of its own, and of each the fastest run counts: wall time
+with the output flushed to the disk, also as a multiple of cp's, CPU time, and the peak of the resident memory.
 """
 
 import argparse
@@ -83,11 +82,11 @@ def measure(command: Sequence[str], output: Path) -> Cost:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--gigabytes", type=float, nargs="+", default=[0.25, 0.5, 1.0], help="of each model")
+    parser.add_argument("--gigabytes", type=float, nargs="+", default=[1.0, 8.0], help="of each model")
+    parser.add_argument("--repetitions", type=int, default=3)
     parser.add_argument("--folder", help="on the disk to measure; default: the temporary folder")
     arguments = parser.parse_args()
-    found: dict[str, list[Cost]] = {}
-    print("| GB | program | wall s | CPU s | peak MB |\n| --- | --- | --- | --- | --- |")
+    print("| GB | program | wall s | times cp | CPU s | peak MB |\n| --- | --- | --- | --- | --- | --- |")
     for gigabytes in arguments.gigabytes:
         with tempfile.TemporaryDirectory(dir=arguments.folder) as name:
             folder = Path(name)
@@ -103,20 +102,18 @@ def main() -> None:
             }
             if importlib.util.find_spec("mergekit"):
                 programs["mergekit"] = [sys.executable, "-c", MERGEKIT, config, output]
-            for program, command in programs.items():
-                runs = [measure(list(map(str, command)), output) for _ in range(2)]
-                best = min(runs, key=lambda cost: cost.wall)
-                found.setdefault(program, []).append(best)
+            runs: dict[str, list[Cost]] = {program: [] for program in programs}
+            for _ in range(arguments.repetitions):
+                for program, command in programs.items():
+                    runs[program].append(measure(list(map(str, command)), output))
+            best = {program: min(costs, key=lambda cost: cost.wall) for program, costs in runs.items()}
+            for program, cost in best.items():
+                times = cost.wall / best["cp"].wall
                 print(
-                    f"| {gigabytes:g} | {program} | {best.wall:.2f} | {best.cpu:.2f} | {best.memory:.0f} |",
+                    f"| {gigabytes:g} | {program} | {cost.wall:.2f} | {times:.2f} | {cost.cpu:.2f} "
+                    f"| {cost.memory:.0f} |",
                     flush=True,
                 )
-    if len(arguments.gigabytes) > 1:
-        for program, costs in found.items():
-            rows = np.array([[cost.wall, cost.cpu, cost.memory] for cost in costs])
-            slope, offset = np.polyfit(arguments.gigabytes, rows, 1)
-            wall, cpu, memory = 8 * slope + offset
-            print(f"| 8, by the line | {program} | {wall:.1f} | {cpu:.1f} | {memory:.0f} |")
 
 
 if __name__ == "__main__":

@@ -122,8 +122,13 @@ def local_file(location):
 
 def local_model(location):
     """The same of a model; of a folder, the files in it."""
+    return local_folder(location) or local_file(location)
+
+
+def local_folder(location):
+    """The files in a folder of this machine; none of what is no folder."""
     if not location or not os.path.isdir(location):
-        return local_file(location)
+        return []
     files = [path for path in Path(location).rglob("*") if path.is_file()]
     hidden = [
         any(part.startswith(".") for part in path.relative_to(location).parts)

@@ -105,6 +105,7 @@ rule model:
         summary=rules.summary.output.summary,
         base=BASE,
         codec=CODEC,
+        form=local_folder(config["base"]["checkpoint"]),
         tuned=[snapshot(0, kimg) for kimg in STUDY.snapshots],
     output:
         directory(f"{RESULTS}/model"),

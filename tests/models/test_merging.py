@@ -174,8 +174,14 @@ def test_shards_keep_their_names(here):
     written = json.loads(Path("C", index.name).read_text())
     assert written["weight_map"] == json.loads(index.read_text())["weight_map"]
     assert written["metadata"]["total_size"] == sum(t.numel() * 4 for t in state(0).values())
+    recipe = json.loads(Path("C/neon.json").read_text())
     for name, file in written["weight_map"].items():
         assert name in load_file(Path("C", file))
+        with safe_open(Path("C", file), "pt") as opened:
+            assert json.loads(opened.metadata()["recipe"]) == recipe
+    for side, folder in (("base", "A"), ("tuned", "B")):
+        for file, digest in recipe[side]["sha256"].items():
+            assert digest == sha256(Path(folder, file).read_bytes()).hexdigest()
 
 
 def test_components_that_differ_have_blocks_of_their_own(here):

@@ -52,9 +52,14 @@ def test_the_model_is_extrapolated_block_by_block():
 
 def test_the_card_of_a_model(tiny):
     summary = study(entry())
-    card = model_card(summary, BLOCKWISE, tiny, {"base": {"sha256": "0" * 64}}, "results/digits/model")
+    recipe = {"base": {"sha256": "0" * 64}}
+    card = model_card(summary, BLOCKWISE, tiny, recipe, "results/digits/model", {"license": "mit"})
     _, front, text = card.split("---\n", 2)
-    assert yaml.safe_load(front)["library_name"] == "adaptive-neon"
+    assert yaml.safe_load(front) == {
+        "library_name": "adaptive-neon",
+        "license": "mit",
+        "tags": ["neon", "image-generation", "model-merging"],
+    }
     assert "| base | 4.000 | 4.000 [" in text
     assert "| this model (best weights per block) | 2.500 | 2.450 [" in text
     assert "w is enc 1.25, dec 0.5" in text

@@ -64,7 +64,7 @@ def run(
     from adaptive_neon.models.lora import lora, peft_config
     from adaptive_neon.models.opening import open_model
     from adaptive_neon.models.pairs import cut, drifted
-    from adaptive_neon.models.recipe import RECIPE, recipe
+    from adaptive_neon.models.recipe import RECIPE, recipe, sources_beside
     from adaptive_neon.models.stored import write_tensors
 
     if not 0 < rank <= LARGEST_RANK:
@@ -81,14 +81,16 @@ def run(
     if form == "peft" and len(pairs) > 1:
         names = " and ".join(pair.name for pair in pairs)
         raise InputError(f"--form: peft is for one network, but {names} differ; give them one by one")
-    tensors, shares = lora(pairs, cut_, rank, form, point)
-    about = {"format": "pt", RECIPE: json.dumps(recipe(theta_r, theta_s, pairs, cut_, point) | {"rank": rank})}
+    with sources_beside(theta_r, theta_s) as sources:
+        tensors, shares = lora(pairs, cut_, rank, form, point)
+        about = recipe(sources(), pairs, cut_, point) | {"rank": rank}
+    metadata = {"format": "pt", RECIPE: json.dumps(about)}
     if form == "peft":
         with replacing_folder(output) as folder:
             (folder / PEFT).write_text(json.dumps(peft_config(tensors, rank), indent=1))
-            write_tensors(folder / "adapter_model.safetensors", tensors, about)
+            write_tensors(folder / "adapter_model.safetensors", tensors, metadata)
     else:
-        write_tensors(Path(output), tensors, about)
+        write_tensors(Path(output), tensors, metadata)
     rows = [["block", "|θ_s − θ_r|", "kept"]]
     rows += [[block, f"{kept.drift**0.5:.5g}", f"{kept.share:.1%}"] for block, kept in shares.items()]
     total = sum(kept.kept for kept in shares.values()) / sum(kept.drift for kept in shares.values())

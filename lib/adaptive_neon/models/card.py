@@ -7,7 +7,16 @@ from pathlib import Path
 import yaml
 
 LARGEST = 2**20  # bytes of a base model's card that are read
-KEPT = ("license", "license_name", "license_link", "language", "pipeline_tag", "library_name", "base_model")
+KEPT = (
+    "license",
+    "license_name",
+    "license_link",
+    "language",
+    "datasets",
+    "pipeline_tag",
+    "library_name",
+    "base_model",
+)
 
 
 def model_card(name: str, recipe: Mapping, base: Path | None = None) -> str:
@@ -18,8 +27,7 @@ def model_card(name: str, recipe: Mapping, base: Path | None = None) -> str:
         recipe: what it was made of (see `recipe.recipe`).
         base: the folder of θ_r, whose own card says the license.
     """
-    front = _front_matter(base / "README.md") if base else {}
-    front = {key: front[key] for key in KEPT if key in front}
+    front = kept(base) if base else {}
     if base and (base / "model_index.json").exists():
         front.setdefault("library_name", "diffusers")
     front["tags"] = ["neon", "model-merging"]
@@ -47,6 +55,12 @@ def model_card(name: str, recipe: Mapping, base: Path | None = None) -> str:
             "",
         ]
     )
+
+
+def kept(base: Path) -> dict:
+    """What the card in a base model's folder says that holds of its merge too, the license above all."""
+    front = _front_matter(base / "README.md")
+    return {key: front[key] for key in KEPT if key in front}
 
 
 def _front_matter(path: Path) -> dict:

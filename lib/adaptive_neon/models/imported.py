@@ -1,4 +1,7 @@
-"""Models and codecs of the families: from the files of `families.checkpoints`, and from folders of diffusers."""
+"""Models and codecs of the families: from the files of `families.checkpoints`, and from folders of diffusers.
+
+Such a folder is also what an improved model is written like.
+"""
 
 import hashlib
 import json
@@ -6,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from adaptive_neon.errors import InputError
 from adaptive_neon.families import checkpoints, name_of
@@ -14,7 +18,8 @@ from adaptive_neon.families.checkpoints import Checkpoint, require_finite
 from adaptive_neon.families.diffusers.folder import PIPELINES, current_name, folder_architecture, is_pipeline
 from adaptive_neon.jobs.files import sha256_of
 from adaptive_neon.models.opening import Component, open_model
-from adaptive_neon.models.tensors import Tensor, whole
+from adaptive_neon.models.outputs import describe, folder_like
+from adaptive_neon.models.tensors import Held, Tensor, whole
 
 
 class Arrays(Mapping[str, np.ndarray]):
@@ -78,6 +83,45 @@ def read_codec(path: str | Path, architecture: Mapping) -> Mapping[str, np.ndarr
     if found.get("codec") != architecture.get("codec"):
         raise InputError(f"{path}: its autoencoder is not the one of the model; give the folder of the model")
     return Arrays(_component(path, found, "codec"))
+
+
+def write_like_base(
+    output: str | Path,
+    folder: Path,
+    base: Checkpoint,
+    tensors: Mapping[str, np.ndarray],
+    metadata: Mapping[str, str],
+    recipe: Mapping,
+    card: str,
+) -> None:
+    """Write an improved model like the folder of diffusers that its base model came from, in the same types.
+
+    Args:
+        base: what `read_model` made of the folder.
+        tensors: of the improved model, by the names of the base model's.
+        metadata: that its files gain.
+        recipe, card: beside them (see `outputs.describe`).
+
+    Raises:
+        InputError: the folder has changed since, or the tensors leave the range of its types.
+    """
+    if _digest(folder) != base.metadata["sha256"]:
+        raise InputError(f"{folder}: is no longer the base model of the study; put that back, or start again")
+    stored = _component(folder, base.architecture, "model").tensors
+    rounded = {name: _rounded(name, tensors[current_name(name)], like) for name, like in stored.items()}
+    name = PIPELINES[base.architecture["pipeline"]]["model"]
+    with folder_like(open_model(folder), output, {name: rounded}, metadata) as written:
+        describe(written, recipe, card)
+
+
+def _rounded(name: str, array: np.ndarray, like: Tensor) -> Held:
+    tensor = torch.from_numpy(np.asarray(array)).to(like.dtype)
+    if not bool(torch.isfinite(tensor.float()).all()):
+        raise InputError(
+            f"{like.path}: {name} of the improved model leaves the range of {tensor.dtype}; "
+            "start from the base model in a wider type"
+        )
+    return Held(like.path, tensor)
 
 
 def _component(path: Path, architecture: Mapping, part: str) -> Component:

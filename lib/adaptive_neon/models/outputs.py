@@ -2,18 +2,19 @@
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from adaptive_neon.errors import InputError
-from adaptive_neon.jobs.files import check_new_folder, check_output, replacing_folder
+from adaptive_neon.jobs.files import check_new_folder, check_output, replacing, replacing_folder
 from adaptive_neon.merging.grid import Point
 from adaptive_neon.models.card import model_card
 from adaptive_neon.models.opening import INDEX, TORCH, Component, Model, index_json
 from adaptive_neon.models.pairs import Blocks, Pair
-from adaptive_neon.models.recipe import RECIPE, recipe
-from adaptive_neon.models.stored import write_tensors
+from adaptive_neon.models.recipe import RECIPE, UNREAD, recipe, source, sources_beside
+from adaptive_neon.models.stored import change_metadata, stream_tensors
 from adaptive_neon.models.tensors import Extrapolated, Tensor, nbytes
 
 RECIPE_FILE = "neon.json"  # in a folder
@@ -61,29 +62,70 @@ def check_destination(output: str, base: Model, tuned: str) -> None:
 
 
 def write_merged(output: str | Path, merge: Merge) -> None:
-    """Write the merged model, a piece of a tensor at a time.
+    """Write the merged model, a piece of a tensor at a time, while the sources' sha256 are computed.
 
     Raises:
         InputError: a tensor is not finite, or the disk is full; nothing is left under the name.
     """
-    about = recipe(merge.base, merge.tuned, merge.pairs, merge.blocks, merge.point)
-    text = json.dumps(about, ensure_ascii=False, sort_keys=True)
-    pairs = {pair.name: pair for pair in merge.pairs}
-    if merge.base.is_file:
-        (pair,) = merge.pairs
-        write_tensors(output, merge.tensors(pair), _metadata(pair.theta_r) | {RECIPE: text})
-        return
+    base, pairs = merge.base, {pair.name: pair for pair in merge.pairs}
+    tensors = {name: merge.tensors(pair) for name, pair in pairs.items()}
+    with sources_beside(base, merge.tuned) as sources:
+        draft = [source(model, lambda file: UNREAD) for model in (base, merge.tuned)]
+        metadata = {RECIPE: _as_text(_recipe(merge, draft))}
+        if base.is_file:
+            ((name, theta),) = tensors.items()
+            with replacing(output) as temporary:
+                stream_tensors(temporary, theta, _metadata(pairs[name].theta_r) | metadata)
+                change_metadata(temporary, {RECIPE: _as_text(_recipe(merge, sources()))})
+            return
+        with folder_like(base, output, tensors, metadata) as folder:
+            about = _recipe(merge, sources())
+            for name in tensors:
+                for file in base.components[name].files:
+                    change_metadata(folder / safetensors_name(file), {RECIPE: _as_text(about)})
+            describe(folder, about, model_card(Path(output).name, about, base.folder))
+
+
+def _recipe(merge: Merge, sources: Sequence[dict]) -> dict:
+    return recipe(sources, merge.pairs, merge.blocks, merge.point)
+
+
+def _as_text(about: Mapping) -> str:
+    return json.dumps(about, ensure_ascii=False, sort_keys=True)
+
+
+@contextmanager
+def folder_like(
+    base: Model,
+    output: str | Path,
+    tensors: Mapping[str, Mapping[str, Tensor]],
+    metadata: Mapping[str, str],
+) -> Iterator[Path]:
+    """Write a folder in the form of a base model: its files, its shards, and all that is not merged as it is.
+
+    Args:
+        tensors: component → name → tensor, of the components that are merged.
+        metadata: that their files gain.
+
+    Yields:
+        The folder, which is yet to be described, and then takes its final name.
+    """
     with replacing_folder(output) as folder:
-        for name, component in merge.base.components.items():
-            if name in pairs:
-                _write_component(folder, component, merge.tensors(pairs[name]), {RECIPE: text})
+        for name, component in base.components.items():
+            if name in tensors:
+                _write_component(folder, component, tensors[name], metadata)
             else:
                 for file in (*component.files, *([component.index] if component.index else [])):
-                    _copy(merge.base.folder, folder, file)
-        for file in merge.base.others:
-            _copy(merge.base.folder, folder, file)
-        (folder / RECIPE_FILE).write_text(json.dumps(about, ensure_ascii=False, indent=1) + "\n")
-        (folder / CARD).write_text(model_card(Path(output).name, about, merge.base.folder))
+                    _copy(base.folder, folder, file)
+        for file in base.others:
+            _copy(base.folder, folder, file)
+        yield folder
+
+
+def describe(folder: Path, about: Mapping, card: str) -> None:
+    """Put the recipe and the card of a merged model in its folder, in place of the base model's card."""
+    (folder / RECIPE_FILE).write_text(json.dumps(about, ensure_ascii=False, indent=1) + "\n")
+    (folder / CARD).write_text(card)
 
 
 def _write_component(
@@ -94,7 +136,7 @@ def _write_component(
         for file, stored in component.files.items()
     }
     for file, stored in files.items():
-        write_tensors(folder / file, stored, _metadata(component) | about)
+        stream_tensors(folder / file, stored, _metadata(component) | about)
     if component.index:
         total = sum(map(nbytes, tensors.values()))
         (folder / safetensors_name(component.index)).write_text(index_json(files, total))

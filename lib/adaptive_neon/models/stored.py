@@ -6,7 +6,9 @@ bytes start and end; then the bytes of all tensors without a gap.
 
 import json
 import math
+import os
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import torch
@@ -37,6 +39,7 @@ DTYPES = {
 }
 NAMES = {dtype: name for name, dtype in DTYPES.items()}
 ALIGNMENT = 8  # bytes, of where the tensors start
+FLUSHED = 2**26  # bytes that the disk is given at a time
 
 
 def read_header(path: str | Path) -> tuple[dict[str, Stored], dict[str, str]]:
@@ -92,6 +95,15 @@ def write_tensors(path: str | Path, tensors: Mapping[str, Tensor], metadata: Map
     Raises:
         InputError: a tensor cannot be computed, or the disk is full; nothing is left under the name.
     """
+    with replacing(path) as temporary:
+        stream_tensors(temporary, tensors, metadata)
+
+
+def stream_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
+    """The same under a name that is not final yet.
+
+    The disk takes up bytes while others are computed, so that at the end little is left to wait for.
+    """
     # As the format's own library orders them: the widest types first, so that each tensor is aligned.
     names = sorted(tensors, key=lambda name: (-tensors[name].dtype.itemsize, name))
     header: dict[str, object] = {"__metadata__": dict(sorted(metadata.items()))} if metadata else {}
@@ -103,11 +115,35 @@ def write_tensors(path: str | Path, tensors: Mapping[str, Tensor], metadata: Map
             "shape": list(tensors[name].shape),
             "data_offsets": [start, ends],
         }
-    text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
+    text = _as_text(header)
     text = text.ljust(-(-len(text) // ALIGNMENT) * ALIGNMENT)
-    with one_thread(), replacing(path) as temporary, open(temporary, "wb") as file:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with one_thread(), open(path, "wb") as file, ThreadPoolExecutor(1) as disk:
         file.write(len(text).to_bytes(8, "little"))
         file.write(text)
+        flush, unflushed = None, 0
         for name in names:
             for piece in pieces(tensors[name]):
-                file.write(as_bytes(piece))
+                unflushed += file.write(as_bytes(piece))
+                if unflushed >= FLUSHED and (flush is None or flush.done()):
+                    if flush:
+                        flush.result()
+                    flush, unflushed = disk.submit(os.fsync, file.fileno()), 0
+        if flush:
+            flush.result()
+
+
+def change_metadata(path: Path, changes: Mapping[str, str]) -> None:
+    """Change metadata of a file that `stream_tensors` wrote to texts of the same length, in place."""
+    with open(path, "r+b") as file:
+        length = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(length))
+        header["__metadata__"] |= changes
+        text = _as_text(header).ljust(length)
+        assert len(text) == length, "metadata of another length"
+        file.seek(8)
+        file.write(text)
+
+
+def _as_text(header: Mapping) -> bytes:
+    return json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()

@@ -14,7 +14,7 @@ from adaptive_neon.errors import InputError
 from adaptive_neon.jobs.foreign import reading
 from adaptive_neon.merging.extrapolation import extrapolate
 
-PIECE = 2**17  # elements
+PIECE = 2**18  # elements
 
 
 class Tensor(Protocol):

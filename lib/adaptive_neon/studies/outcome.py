@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import yaml
 
@@ -61,13 +62,21 @@ def improved_model(base: Checkpoint, tuned: Checkpoint, choice: Choice, blocks: 
     return Checkpoint(tensors, base.architecture, {"weights": point_name(choice.point)})
 
 
-def model_card(summary: Mapping, choice: Choice | None, architecture: Mapping, recipe: Mapping, path: str) -> str:
+def model_card(
+    summary: Mapping,
+    choice: Choice | None,
+    architecture: Mapping,
+    recipe: Mapping,
+    path: str,
+    kept: Mapping = MappingProxyType({}),
+) -> str:
     """A model card in Markdown, with the metadata that hubs read in front.
 
     Args:
         architecture: of the network.
         recipe: what the model was made of, JSON's values by key: checksums, seeds, configuration.
         path: of the folder of the model.
+        kept: metadata of the base model's card that hold of this model too (see `models.card.kept`).
     """
     experiment = summary["experiment"]
     front = yaml.safe_dump(
@@ -75,6 +84,7 @@ def model_card(summary: Mapping, choice: Choice | None, architecture: Mapping, r
             "library_name": library(architecture) or "adaptive-neon",
             "tags": ["neon", "image-generation", "model-merging"],
         }
+        | kept
     )
     parts = [
         f"---\n{front}---",
