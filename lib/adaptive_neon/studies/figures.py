@@ -167,7 +167,7 @@ def plot_surface(surface: Mapping, fids: Mapping[str, float | None], chosen: Map
     pairs = list(combinations(range(len(blocks)), 2))
     columns = min(3, max(len(pairs), 1))
     rows = -(-len(pairs) // columns) or 1
-    figure = Figure(figsize=(WIDTH, 0.9 + 2.9 * rows), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 0.3 + rows * min(WIDTH / columns, 3.5)), layout="constrained")
     panels = figure.subplots(rows, columns, squeeze=False).ravel()
     if not pairs:
         panels[0].plot(axis, [fitted(np.array([w])) for w in axis], color=BLUE, label="fit")
