@@ -46,3 +46,73 @@ LATENTS = IMAGES | {
     "codec": AUTOENCODER,
 }
 TRANSFORMER = IMAGES | {"label_dim": 10, "model": DIT, "scheduler": DDPM, "codec": AUTOENCODER}
+
+PROMPTS = ["a cat", "two dogs", "a red bus that waits in the rain of a town", "sea"]
+
+
+def text_pipeline(library, text_library, folder, xl=False, prediction="epsilon", seed=0):
+    """A text-to-image pipeline with random weights and a vocabulary of letters, of 8×8 pixels, saved in a folder."""
+    import json
+
+    import torch
+
+    start, end = "<|startoftext|>", "<|endoftext|>"
+    letters = [*"abcdefghijklmnopqrstuvwxyz"]
+    vocabulary = [*letters, *(f"{letter}</w>" for letter in letters), start, end]
+    torch.manual_seed(seed)
+
+    def text(cls, width, activation):
+        config = text_library.CLIPTextConfig(
+            vocab_size=len(vocabulary),
+            hidden_size=width,
+            intermediate_size=2 * width,
+            num_hidden_layers=3,
+            num_attention_heads=2,
+            max_position_embeddings=12,
+            projection_dim=6,
+            hidden_act=activation,
+            bos_token_id=len(vocabulary) - 2,
+            eos_token_id=len(vocabulary) - 1,
+        )
+        return getattr(text_library, cls)(config)
+
+    def tokenizer(name):
+        (folder / name).mkdir(parents=True)
+        (folder / name / "vocab.json").write_text(json.dumps({token: i for i, token in enumerate(vocabulary)}))
+        (folder / name / "merges.txt").write_text("#version: 0.2\n")
+        (folder / name / "tokenizer_config.json").write_text('{"model_max_length": 12}')
+        return text_library.CLIPTokenizer.from_pretrained(folder / name)
+
+    unet = {key: value for key, value in LATENT_UNET.items() if key not in ("_class_name", "attention_head_dim")} | {
+        "down_block_types": ["DownBlock2D", "CrossAttnDownBlock2D"],
+        "up_block_types": ["CrossAttnUpBlock2D", "UpBlock2D"],
+        "cross_attention_dim": 20 if xl else 8,
+        "attention_head_dim": [2, 4],
+    }
+    if xl:
+        unet |= {"addition_embed_type": "text_time", "addition_time_embed_dim": 4}
+        unet |= {"projection_class_embeddings_input_dim": 6 + 6 * 4, "use_linear_projection": True}
+    parts = {
+        "unet": library.UNet2DConditionModel(**unet),
+        "vae": library.AutoencoderKL(**{key: AUTOENCODER[key] for key in AUTOENCODER if key != "_class_name"}),
+        "text_encoder": text("CLIPTextModel", 8, "quick_gelu"),
+        "tokenizer": tokenizer("tokenizer"),
+    }
+    if xl:
+        parts |= {"text_encoder_2": text("CLIPTextModelWithProjection", 12, "gelu")}
+        parts |= {"tokenizer_2": tokenizer("tokenizer_2")}
+    for part in parts.values():
+        if isinstance(part, torch.nn.Module):
+            with torch.no_grad():
+                for parameter in part.parameters():
+                    parameter.add_(0.1 * torch.randn_like(parameter))
+    settings = {"num_train_timesteps": 100, "beta_schedule": "scaled_linear", "prediction_type": prediction}
+    scheduler = library.DDIMScheduler(**settings, clip_sample=False, steps_offset=1)
+    if xl:
+        pipeline = library.StableDiffusionXLPipeline(**parts, scheduler=scheduler)
+    else:
+        none = {"safety_checker": None, "feature_extractor": None, "requires_safety_checker": False}
+        pipeline = library.StableDiffusionPipeline(**parts, scheduler=scheduler, **none)
+    pipeline.set_progress_bar_config(disable=True)
+    pipeline.save_pretrained(folder)
+    return pipeline

@@ -5,11 +5,9 @@ Seed s is the image that the pipeline draws with `torch.Generator().manual_seed(
 
 import inspect
 import json
-import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache, partial
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -19,48 +17,15 @@ from torch import Tensor, nn
 from adaptive_neon.errors import InputError
 from adaptive_neon.families.diffusers.codec import decode, encode, fit
 from adaptive_neon.families.diffusers.folder import images_of
+from adaptive_neon.families.diffusers.libraries import library
 from adaptive_neon.families.diffusers.settings import LABEL_DROPOUT
+from adaptive_neon.families.diffusers.text import TextToImage, positions
 from adaptive_neon.families.flop import BACKWARD, count_flop
 from adaptive_neon.families.pixels import from_uint8, to_uint8
 from adaptive_neon.families.sampling import guided, noise_and_classes, streams
 from adaptive_neon.jobs.foreign import reason
 
 LARGEST_TABLE = 2**28  # numbers in a transformer's table of positions
-
-
-@cache
-def library() -> ModuleType:
-    """diffusers.
-
-    Raises:
-        InputError: it is not installed.
-    """
-    with _no_broken_torchvision():
-        try:
-            import diffusers
-
-            diffusers.utils.logging.set_verbosity_error()
-            diffusers.UNet2DModel  # noqa: B018 (what it builds on is imported only now)
-        except (ImportError, RuntimeError, AttributeError) as error:
-            raise InputError(
-                f"base.architecture.family: diffusers is not installed, or not completely ({reason(error)}); "
-                ".venv/bin/pip install -r requirements-diffusers.txt"
-            ) from None
-    return diffusers
-
-
-@contextmanager
-def _no_broken_torchvision() -> Iterator[None]:
-    """Where torchvision does not load, as beside a torch for the CPU alone, diffusers does without it."""
-    try:
-        import torchvision  # noqa: F401
-    except (ImportError, RuntimeError, OSError):
-        sys.modules["torchvision"] = None
-    try:
-        yield
-    finally:
-        if sys.modules.get("torchvision", "") is None:
-            del sys.modules["torchvision"]
 
 
 def build(architecture: Mapping, training: Mapping | None = None) -> nn.Module:
@@ -77,6 +42,8 @@ def build(architecture: Mapping, training: Mapping | None = None) -> nn.Module:
     for key in ("img_resolution", "img_channels", "label_dim"):
         setattr(network, key, known[key])
     network.schedule = known["scheduler"]
+    # The class of images without one, if the network learns such: that of the empty prompt comes after the others.
+    network.null_class = known["label_dim"] if "text_encoders" in known else config.get("num_embeds_ada_norm")
     for module in network.modules():
         if isinstance(module, library().models.embeddings.LabelEmbedding):
             module.dropout_prob = 0.0  # `loss` drops the class in all blocks at once
@@ -114,8 +81,9 @@ def complete(architecture: Mapping) -> dict:
         raise InputError(
             f"architecture.model.in_channels: {model['in_channels']}, but the codec has {codec[latent]} channels"
         )
+    _check_text(known)
     try:
-        found = images_of(model, codec)
+        found = images_of(model, codec, known.get("prompts", ()))
     except (KeyError, TypeError) as error:
         raise InputError(
             f"architecture.model.sample_size: {model.get('sample_size')!r} is no size ({error})"
@@ -126,6 +94,22 @@ def complete(architecture: Mapping) -> dict:
                 f"architecture.{key}: {known.get(key)}, but the components say {value}; correct one or the other"
             )
     return known
+
+
+def _check_text(known: Mapping) -> None:
+    """Check that a network takes what the text encoders give."""
+    encoders, width = known.get("text_encoders") or {}, known["model"].get("cross_attention_dim")
+    takes = known["model"]["_class_name"] == "UNet2DConditionModel"
+    for key in ("codec", "text_encoders", "tokenizers"):
+        if takes and not known.get(key):
+            raise InputError(f"architecture.{key} is missing, which a UNet2DConditionModel needs; add it")
+    widths = [config.get("hidden_size", 512) for config in encoders.values()]
+    pooled = takes and known["model"]["addition_embed_type"] == "text_time"
+    if takes != bool(encoders) or (takes and (sum(widths) != width or pooled != (len(widths) > 1))):
+        raise InputError(
+            f"architecture.text_encoders: encodings of {widths} numbers are not what the network takes; "
+            "get the folder again"
+        )
 
 
 def _complete(part: str, config: Mapping) -> dict:
@@ -157,8 +141,11 @@ def _construct(part: str, config: Mapping) -> Any:
 
 
 def build_codec(architecture: Mapping) -> nn.Module:
-    """The frozen `AutoencoderKL` or `VQModel`."""
-    return _construct("codec", complete(architecture)["codec"]).eval().requires_grad_(False)
+    """The frozen `AutoencoderKL` or `VQModel`, with the text encoders of a model that draws from prompts."""
+    known = complete(architecture)
+    codec = _construct("codec", known["codec"])
+    codec = TextToImage(codec, known) if known.get("text_encoders") else codec
+    return codec.eval().requires_grad_(False)
 
 
 def fit_codec(architecture: Mapping, images: np.ndarray, labels: np.ndarray | None, seed: int) -> nn.Module:
@@ -182,7 +169,8 @@ def loss(
     """(prediction − target)² at a step that is uniform for each image, [N, C, H, W], as the pipelines are trained.
 
     The target is what the scheduler says that the network predicts: the noise, the velocity, or the image. A
-    variance that the network predicts too is not trained. Of a transformer, some images lose their class.
+    variance that the network predicts too is not trained. Of a transformer some images lose their class, and of a
+    text-to-image model their prompt.
     """
     x = from_uint8(images)
     if codec is not None:
@@ -191,22 +179,54 @@ def loss(
     noise = torch.randn_like(x)
     steps = network.schedule["num_train_timesteps"]
     t = torch.randint(steps, (len(x),), device=x.device)
-    if labels is not None and _null_class(network) is not None:
+    if labels is not None and (null := network.null_class) is not None:
         dropped = torch.rand(len(x), device=x.device) < training.get("label_dropout", LABEL_DROPOUT)
-        labels = torch.where(dropped, _null_class(network), labels)
+        labels = torch.where(dropped, null, labels)
+    condition = _conditions(codec, labels)
     forward = library().DDPMScheduler.from_config(network.schedule)
     target = {
         "epsilon": lambda: noise,
         "v_prediction": lambda: forward.get_velocity(x, noise, t),
         "sample": lambda: x,
     }[network.schedule["prediction_type"]]()
-    return (predict(network, forward.add_noise(x, noise, t), t, labels, dtype) - target).square()
+    return (predict(network, forward.add_noise(x, noise, t), t, labels, dtype, condition) - target).square()
 
 
-def predict(network: nn.Module, x: Tensor, t: Tensor, class_labels: Tensor | None, dtype: torch.dtype) -> Tensor:
+Condition = Callable[[Tensor | None], dict]  # classes [N] → what a network takes of them, by keyword
+
+
+def _conditions(codec: nn.Module | None, labels: Tensor | None, null: int | None = None) -> Condition:
+    """The condition of a batch: classes as they are, or the encodings of their prompts, each made once.
+
+    Args:
+        labels: the classes that it will be asked for.
+        null: the class of none, if it will be asked for too.
+    """
+    if not isinstance(codec, TextToImage):
+        return lambda labels: {"class_labels": labels}
+    classes = torch.cat([labels, labels.new_tensor([] if null is None else [null])]).unique()
+    encoded = codec.encode_prompts(classes)
+
+    def condition(labels: Tensor) -> dict:
+        rows = torch.searchsorted(classes, labels)
+        taken = {key: value[rows] for key, value in encoded.items()}
+        hidden = taken.pop("encoder_hidden_states")
+        return {"encoder_hidden_states": hidden} | ({"added_cond_kwargs": taken} if taken else {})
+
+    return condition
+
+
+def predict(
+    network: nn.Module,
+    x: Tensor,
+    t: Tensor,
+    class_labels: Tensor | None,
+    dtype: torch.dtype,
+    condition: Condition,
+) -> Tensor:
     """What the network predicts of noisy x, [N, C, H, W], at steps t, [N] or one for all; float32."""
     with _autocast(x.device, dtype):
-        prediction = network(x, t.to(x.device).expand(len(x)), class_labels=class_labels).sample
+        prediction = network(x, t.to(x.device).expand(len(x)), **condition(class_labels)).sample
     return prediction[:, : x.shape[1]].float()  # a learned variance stands behind
 
 
@@ -227,11 +247,12 @@ def draw(
     noise, drawn = noise_and_classes(generators, shape, network.label_dim, classes)
     labels = drawn.to(device) if network.label_dim else None
     scale = sampler.get("guidance", 1)
-    null = _null_class(network)
+    null = network.null_class
     if scale != 1 and null is None:
         raise InputError(f"sampler.guidance: {scale}, but the model knows no images without a class; set it to 1")
 
-    evaluate = partial(predict, network, dtype=dtype)
+    condition = _conditions(codec, labels, null if scale != 1 else None)
+    evaluate = partial(predict, network, dtype=dtype, condition=condition)
     if scale == 1:
         evaluate = partial(evaluate, class_labels=labels)
     else:
@@ -279,25 +300,32 @@ def drawing_flop(architecture: Mapping, sampler: Mapping) -> float:
 
 @cache  # a search asks for many settings of the sampler
 def _flop_of_parts(architecture: str) -> tuple[float, float, float]:
-    """Of an evaluation of the network, of encoding and of decoding an image; the architecture is JSON."""
+    """Of an evaluation of the network, of encoding and of decoding an image; the architecture is JSON.
+
+    The text encoders, which see a prompt once, are left out.
+    """
     known = json.loads(architecture)
     with torch.device("meta"):
         network = build(known).to("meta").eval()
-        codec = build_codec(known) if known.get("codec") else None
+        codec = _construct("codec", complete(known)["codec"]) if known.get("codec") else None
         side = network.config["sample_size"]
         latents = torch.zeros(1, network.config["in_channels"], side, side)
         images = torch.zeros(1, known["img_channels"], *[known["img_resolution"]] * 2)
         labels = torch.zeros(1, dtype=torch.int64) if network.label_dim else None
+        condition = _text_condition(known) if known.get("text_encoders") else {"class_labels": labels}
     return (
-        count_flop(lambda: network(latents, torch.ones(1), class_labels=labels)),
+        count_flop(lambda: network(latents, torch.ones(1), **condition)),
         count_flop(lambda: encode(codec, images)) if codec else 0.0,
         count_flop(lambda: decode(codec, latents)) if codec else 0.0,
     )
 
 
-def _null_class(network: nn.Module) -> int | None:
-    """The class of images without one; None of a network that knows none."""
-    return network.config.get("num_embeds_ada_norm")
+def _text_condition(known: Mapping) -> dict:
+    """What a network takes of a prompt, without content."""
+    *_, encoder = known["text_encoders"].values()
+    hidden = torch.zeros(1, positions(encoder), known["model"]["cross_attention_dim"])
+    pooled = {"text_embeds": torch.zeros(1, encoder.get("projection_dim", 512)), "time_ids": torch.zeros(1, 6)}
+    return {"encoder_hidden_states": hidden, "added_cond_kwargs": pooled}
 
 
 def _autocast(device: torch.device, dtype: torch.dtype) -> AbstractContextManager:

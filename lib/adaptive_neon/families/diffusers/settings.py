@@ -7,14 +7,18 @@ import numpy as np
 
 from adaptive_neon.errors import InputError
 from adaptive_neon.families.diffusers.folder import (
+    ENCODER_CLASSES,
+    LARGEST_TOKENIZER,
     MODELS,
     PIPELINES,
+    TEXT_ENCODERS,
     current_name,
     folder_architecture,
     is_pipeline,
     pipeline_of,
     write_folder,
 )
+from adaptive_neon.families.diffusers.prompts import MOST
 from adaptive_neon.families.guidance import SCALE
 from adaptive_neon.families.networks.settings import COUNT, FACTOR, IMAGES, SHARE, UNET2D_BLOCKS, WIDTH, thirds
 from adaptive_neon.families.pickles import RefusedError
@@ -41,7 +45,9 @@ SCHEDULERS = (
 
 _LAYERS = COUNT | {"maximum": 200}
 _OPTIONAL = {"type": ["integer", "null"], "minimum": 1, "maximum": 100_000}
+_NOTHING = {"type": "null"}
 _WIDTHS = {"type": "array", "minItems": 1, "maxItems": 32, "items": WIDTH}
+_BY_LEVEL = _WIDTHS | {"type": ["integer", "null", "array"], "minimum": 1}
 _TYPES = {"type": "array", "minItems": 1, "maxItems": 32, "items": {"type": "string"}}
 _BLOCKS = {
     "block_out_channels": _WIDTHS,
@@ -50,6 +56,27 @@ _BLOCKS = {
     "layers_per_block": _LAYERS,
     "in_channels": FACTOR,
 }
+_ENCODER = {
+    "vocab_size": COUNT | {"maximum": 1_000_000},
+    "hidden_size": WIDTH,
+    "intermediate_size": COUNT | {"maximum": 65_536},
+    "num_hidden_layers": _LAYERS,
+    "max_position_embeddings": COUNT | {"maximum": 1024},
+    "projection_dim": WIDTH,
+    "use_attention_mask": {"enum": [False, None]},
+}
+_FILES = {  # of a tokenizer, name → bytes
+    "type": "object",
+    "additionalProperties": False,
+    "properties": {},
+    "patternProperties": {
+        r"^\w[\w.-]*\.(json|txt)\Z": {"type": "integer", "minimum": 0, "maximum": LARGEST_TOKENIZER}
+    },
+}
+
+
+def _sections(properties: Mapping) -> dict:
+    return {"type": "object", "additionalProperties": False, "properties": properties}
 
 
 def _component(classes: tuple[str, ...], properties: Mapping) -> dict:
@@ -75,13 +102,18 @@ SCHEMA = {
                     "out_channels": {"type": ["integer", "null"], "minimum": 1, "maximum": 128},
                     "time_embedding_type": {"enum": ["positional"]},
                     "time_embedding_dim": _OPTIONAL,
-                    "class_embed_type": {"type": "null"},
+                    "class_embed_type": _NOTHING,
                     "num_class_embeds": _OPTIONAL,
                     "num_embeds_ada_norm": _OPTIONAL,
                     "num_layers": _LAYERS,
                     "patch_size": COUNT | {"maximum": 256},
-                    "num_attention_heads": COUNT | {"maximum": 256},
-                    "attention_head_dim": {"type": ["integer", "null"], "minimum": 1, "maximum": 1024},
+                    "num_attention_heads": _OPTIONAL | {"maximum": 256},
+                    "attention_head_dim": _BY_LEVEL | {"maximum": 1024},
+                    "cross_attention_dim": _OPTIONAL,
+                    "encoder_hid_dim_type": _NOTHING,
+                    "time_cond_proj_dim": _NOTHING,
+                    "addition_embed_type": {"enum": ["text_time", None]},
+                    "transformer_layers_per_block": _BY_LEVEL | {"maximum": 200},
                 },
             ),
             "scheduler": _component(
@@ -104,6 +136,10 @@ SCHEMA = {
             )
             | {"type": ["object", "null"]},
             "id2label": {"type": "object", "maxProperties": 100_000},
+            "prompts": {"type": "array", "maxItems": MOST, "items": {"type": "string"}},
+            "text_encoders": _sections({name: _component(c, _ENCODER) for name, c in ENCODER_CLASSES.items()}),
+            "tokenizers": _sections({name: _FILES for of in TEXT_ENCODERS.values() for name in of.values()}),
+            "force_zeros_for_empty_prompt": {"type": "boolean"},
         },
     },
     "sampler": {
@@ -131,11 +167,8 @@ def contradictions(config: Mapping) -> Iterator[tuple[str, str]]:
     architecture = base["architecture"] or {}
     model, scheduler = architecture.get("model") or {}, architecture.get("scheduler") or {}
     if sampler.get("guidance", 1) != 1:
-        if model.get("_class_name", "DiTTransformer2DModel") != "DiTTransformer2DModel":
-            yield (
-                "sampler.guidance",
-                f"{sampler['guidance']}, but only a DiTTransformer2DModel has guidance; set it to 1",
-            )
+        if model.get("_class_name") == "UNet2DModel":
+            yield "sampler.guidance", f"{sampler['guidance']}, but a UNet2DModel has no guidance; set it to 1"
         elif base["training"] and not base["training"].get("label_dropout", LABEL_DROPOUT):
             yield (
                 "sampler.guidance",
@@ -146,6 +179,8 @@ def contradictions(config: Mapping) -> Iterator[tuple[str, str]]:
         yield "sampler.eta", f"{sampler['eta']}, but only the DDIMScheduler has it, not the {name}; remove it"
     if (steps := sampler["steps"]) > (most := scheduler.get("num_train_timesteps", 1000)):
         yield "sampler.steps", f"{steps}, but the model was trained on {most} noise levels; use fewer"
+    if base["training"] and model.get("_class_name") == "UNet2DConditionModel":
+        yield "base.training", "a text-to-image model is not trained from nothing here; give base.checkpoint"
     for key, training in (("base.training", base["training"]), ("finetune", config.get("finetune"))):
         if training and "label_dropout" in training and model.get("_class_name") == "UNet2DModel":
             yield f"{key}.label_dropout", "a UNet2DModel has no class for images without one; remove it"
@@ -157,6 +192,7 @@ def block_presets(architecture: Mapping | None) -> dict[str, dict[str, str]]:
     by_depth = {name: f"^transformer_{pattern}" for name, pattern in thirds(model.get("num_layers", 28)).items()}
     presets = {
         "UNet2DModel": {"down-mid-up": UNET2D_BLOCKS},
+        "UNet2DConditionModel": {"down-mid-up": UNET2D_BLOCKS},
         "DiTTransformer2DModel": {"by-depth": {"embedding": r"^pos_embed\.", **by_depth, "head": r"^proj_out_"}},
     }
     if name := model.get("_class_name"):
@@ -192,7 +228,10 @@ def published_architecture(checkpoint: str) -> dict:
 def upstream_usage(architecture: Mapping, path: str) -> str:
     """With diffusers."""
     pipeline = pipeline_of(architecture)
+    asked = {"DiTPipeline": "class_labels=[0]"}.get(pipeline, "")
+    if prompts := architecture.get("prompts"):
+        asked = repr(prompts[0])
     return (
         f"# with diffusers\npipeline = diffusers.{pipeline}.from_pretrained({path!r})\n"
-        f"images = pipeline({'class_labels=[0]' if pipeline == 'DiTPipeline' else ''}).images"
+        f"images = pipeline({asked}).images"
     )
