@@ -51,7 +51,7 @@ PROMPTS = ["a cat", "two dogs", "a red bus that waits in the rain of a town", "s
 
 
 def text_pipeline(library, text_library, folder, xl=False, prediction="epsilon", seed=0):
-    """A text-to-image pipeline with random weights and a vocabulary of letters, of 8×8 pixels, saved in a folder."""
+    """A text-to-image pipeline of 8×8 pixels with random weights and letters as tokens, saved in a folder."""
     import json
 
     import torch
@@ -83,7 +83,9 @@ def text_pipeline(library, text_library, folder, xl=False, prediction="epsilon",
         (folder / name / "tokenizer_config.json").write_text('{"model_max_length": 12}')
         return text_library.CLIPTokenizer.from_pretrained(folder / name)
 
-    unet = {key: value for key, value in LATENT_UNET.items() if key not in ("_class_name", "attention_head_dim")} | {
+    unet = {
+        key: value for key, value in LATENT_UNET.items() if key not in ("_class_name", "attention_head_dim")
+    } | {
         "down_block_types": ["DownBlock2D", "CrossAttnDownBlock2D"],
         "up_block_types": ["CrossAttnUpBlock2D", "UpBlock2D"],
         "cross_attention_dim": 20 if xl else 8,

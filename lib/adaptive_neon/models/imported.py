@@ -130,7 +130,7 @@ def _with_text(path: Path, autoencoder: Mapping[str, np.ndarray], architecture: 
         content = b"".join(
             (path / tokenizer / file).read_bytes() for file in architecture["tokenizers"][tokenizer]
         )
-        tensors[tokenizer] = np.frombuffer(content, np.uint8)
+        tensors[tokenizer] = np.frombuffer(bytearray(content), np.uint8)
     return tensors
 
 

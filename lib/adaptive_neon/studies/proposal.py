@@ -28,6 +28,7 @@ class Given:
     Attributes:
         base: location of the model.
         codec: location of its frozen codec, if it has one.
+        prompts: location of the prompts, if they are not in the model's folder.
         data: location of the real images.
         reference: location of the statistics that FID is measured against, if they are not those of the images.
         architecture: of the model, with the name of its family.
@@ -40,6 +41,7 @@ class Given:
 
     base: str
     codec: str | None
+    prompts: str | None
     data: str
     reference: str | None
     architecture: Mapping
@@ -92,6 +94,11 @@ def proposal(name: str, given: Given, pattern: Mapping) -> str:
         "base:",
         _line(1, "checkpoint", given.base),
         *([_line(1, "codec", given.codec, "its frozen autoencoder or tokenizer")] if given.codec else []),
+        *(
+            [_line(1, "prompts", given.prompts, f"{classes:,} prompts, which are the classes")]
+            if given.prompts
+            else []
+        ),
         _line(1, "architecture", {"family": given.family}, "the rest is the model's own"),
         _line(1, "training", None),
         "synthetic:",
