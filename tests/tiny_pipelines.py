@@ -50,7 +50,7 @@ TRANSFORMER = IMAGES | {"label_dim": 10, "model": DIT, "scheduler": DDPM, "codec
 PROMPTS = ["a cat", "two dogs", "a red bus that waits in the rain of a town", "sea"]
 
 
-def text_pipeline(library, text_library, folder, xl=False, prediction="epsilon", seed=0):
+def text_pipeline(library, text_library, folder, kind="sd", prediction="epsilon"):
     """A text-to-image pipeline of 8×8 pixels with random weights and letters as tokens, saved in a folder."""
     import json
 
@@ -59,7 +59,7 @@ def text_pipeline(library, text_library, folder, xl=False, prediction="epsilon",
     start, end = "<|startoftext|>", "<|endoftext|>"
     letters = [*"abcdefghijklmnopqrstuvwxyz"]
     vocabulary = [*letters, *(f"{letter}</w>" for letter in letters), start, end]
-    torch.manual_seed(seed)
+    torch.manual_seed(0)
 
     def text(cls, width, activation):
         config = text_library.CLIPTextConfig(
@@ -83,26 +83,44 @@ def text_pipeline(library, text_library, folder, xl=False, prediction="epsilon",
         (folder / name / "tokenizer_config.json").write_text('{"model_max_length": 12}')
         return text_library.CLIPTokenizer.from_pretrained(folder / name)
 
-    unet = {
-        key: value for key, value in LATENT_UNET.items() if key not in ("_class_name", "attention_head_dim")
-    } | {
+    def without_class(config):
+        return {key: value for key, value in config.items() if key != "_class_name"}
+
+    unet = without_class(LATENT_UNET) | {
         "down_block_types": ["DownBlock2D", "CrossAttnDownBlock2D"],
         "up_block_types": ["CrossAttnUpBlock2D", "UpBlock2D"],
-        "cross_attention_dim": 20 if xl else 8,
+        "cross_attention_dim": 20 if kind == "sdxl" else 8,
         "attention_head_dim": [2, 4],
     }
-    if xl:
+    if kind == "sdxl":
         unet |= {"addition_embed_type": "text_time", "addition_time_embed_dim": 4}
         unet |= {"projection_class_embeddings_input_dim": 6 + 6 * 4, "use_linear_projection": True}
-    parts = {
-        "unet": library.UNet2DConditionModel(**unet),
-        "vae": library.AutoencoderKL(**{key: AUTOENCODER[key] for key in AUTOENCODER if key != "_class_name"}),
-        "text_encoder": text("CLIPTextModel", 8, "quick_gelu"),
+    transformer = {key: DIT[key] for key in ("sample_size", "patch_size", "in_channels", "num_layers")} | {
+        "out_channels": 2,
+        "num_attention_heads": 2,
+        "attention_head_dim": 8,
+        "caption_projection_dim": 16,
+        "joint_attention_dim": 24,
+        "pooled_projection_dim": 12,
+        "pos_embed_max_size": 4,
+    }
+    if kind == "sd3":
+        parts = {
+            "transformer": library.SD3Transformer2DModel(**transformer),
+            "text_encoder_3": None,
+            "tokenizer_3": None,
+        }
+    else:
+        parts = {"unet": library.UNet2DConditionModel(**unet)}
+    vae = without_class(AUTOENCODER) | ({"shift_factor": 0.1} if kind == "sd3" else {})
+    projected = "CLIPTextModelWithProjection"
+    parts |= {
+        "vae": library.AutoencoderKL(**vae),
+        "text_encoder": text(projected if kind == "sd3" else "CLIPTextModel", 8, "quick_gelu"),
         "tokenizer": tokenizer("tokenizer"),
     }
-    if xl:
-        parts |= {"text_encoder_2": text("CLIPTextModelWithProjection", 12, "gelu")}
-        parts |= {"tokenizer_2": tokenizer("tokenizer_2")}
+    if kind != "sd":
+        parts |= {"text_encoder_2": text(projected, 12, "gelu"), "tokenizer_2": tokenizer("tokenizer_2")}
     for part in parts.values():
         if isinstance(part, torch.nn.Module):
             with torch.no_grad():
@@ -110,11 +128,15 @@ def text_pipeline(library, text_library, folder, xl=False, prediction="epsilon",
                     parameter.add_(0.1 * torch.randn_like(parameter))
     settings = {"num_train_timesteps": 100, "beta_schedule": "scaled_linear", "prediction_type": prediction}
     scheduler = library.DDIMScheduler(**settings, clip_sample=False, steps_offset=1)
-    if xl:
-        pipeline = library.StableDiffusionXLPipeline(**parts, scheduler=scheduler)
-    else:
+    if kind == "sd":
         none = {"safety_checker": None, "feature_extractor": None, "requires_safety_checker": False}
         pipeline = library.StableDiffusionPipeline(**parts, scheduler=scheduler, **none)
+    elif kind == "sdxl":
+        pipeline = library.StableDiffusionXLPipeline(**parts, scheduler=scheduler)
+    else:
+        pipeline = library.StableDiffusion3Pipeline(
+            **parts, scheduler=library.FlowMatchEulerDiscreteScheduler(shift=3.0)
+        )
     pipeline.set_progress_bar_config(disable=True)
     pipeline.save_pretrained(folder)
     return pipeline

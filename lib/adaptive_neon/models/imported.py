@@ -15,10 +15,10 @@ from adaptive_neon.families.diffusers.folder import (
     PIPELINES,
     PROMPTS,
     SAMPLERS,
-    TEXT_ENCODERS,
     current_name,
     folder_architecture,
     is_pipeline,
+    tokenizer_of,
 )
 from adaptive_neon.families.diffusers.prompts import read_prompts
 from adaptive_neon.families.diffusers.text import published_name, tokens
@@ -121,8 +121,8 @@ def read_codec(path: str | Path, architecture: Mapping) -> Mapping[str, np.ndarr
 def _with_text(path: Path, autoencoder: Mapping[str, np.ndarray], architecture: Mapping) -> dict[str, np.ndarray]:
     """The tensors of a `text.TextToImage`."""
     tensors = {f"vae.{name}": array for name, array in autoencoder.items()}
-    for encoder, tokenizer in TEXT_ENCODERS[architecture["pipeline"]].items():
-        config = architecture["text_encoders"][encoder]
+    for encoder, config in architecture["text_encoders"].items():
+        tokenizer = tokenizer_of(encoder)
         for name, array in Arrays(_component(path, encoder)).items():
             if not name.endswith("position_ids"):  # a constant, in old files
                 tensors[f"{encoder}.{published_name(name, config['_class_name'])}"] = array

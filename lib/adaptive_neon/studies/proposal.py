@@ -99,7 +99,7 @@ def proposal(name: str, given: Given, pattern: Mapping) -> str:
             if given.prompts
             else []
         ),
-        _line(1, "architecture", {"family": given.family}, "the rest is the model's own"),
+        _line(1, "architecture", _known(given.architecture), "the rest is the model's own"),
         _line(1, "training", None),
         "synthetic:",
         _line(1, "images", images, there if images < given.images else "as many as there are real ones"),
@@ -126,6 +126,13 @@ def proposal(name: str, given: Given, pattern: Mapping) -> str:
         _line(1, "memory_mb", max(4000, round(given.parameters * 24 / 1e6)), "24 bytes a parameter"),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _known(architecture: Mapping) -> dict:
+    """What a configuration must say of a model: its family, and the depth that blocks by depth are cut at."""
+    model = architecture.get("model") or {}
+    depth = {"model": {key: model[key] for key in ("_class_name", "num_layers")}} if "num_layers" in model else {}
+    return {"family": architecture["family"]} | depth
 
 
 def _training(given: Given, finetune: Mapping, images: int, scale: float, there: str, scaled: str) -> list[str]:

@@ -18,7 +18,7 @@ from tiny_pipelines import PIXELS, PROMPTS
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 SEEDS, CLASSES = [7, 0, 123_456, 3], [2, 0, 3, 2]
 FLOAT = torch.float32
-every = pytest.mark.parametrize("name", ["sd", "sd-v", "sdxl"])
+every = pytest.mark.parametrize("name", ["sd", "sd-v", "sdxl", "sd3"])
 
 
 def opened(folder, prompts=None):
@@ -59,9 +59,26 @@ def test_images_are_those_of_the_pipeline(text_folders, name, guidance):
     np.testing.assert_allclose(alone[0], images[1], atol=1)
 
 
+def conditions(name, pipeline, prompts):
+    """What the network takes of prompts, by the pipeline's own encoder."""
+    if name.startswith("sd-") or name == "sd":
+        return {"encoder_hidden_states": pipeline.encode_prompt(prompts, "cpu", 1, False)[0]}
+    if name == "sd3":
+        hidden, _, pooled, _ = pipeline.encode_prompt(prompts, prompts, prompts)
+        return {"encoder_hidden_states": hidden, "pooled_projections": pooled}
+    hidden, null, pooled, null_pooled = pipeline.encode_prompt(prompts, device="cpu")
+    if not any(prompts):
+        hidden, pooled = null, null_pooled
+    ids = torch.tensor([[8.0, 8, 0, 0, 8, 8]] * len(prompts))
+    return {"encoder_hidden_states": hidden, "added_cond_kwargs": {"text_embeds": pooled, "time_ids": ids}}
+
+
 @every
 def test_the_loss_is_its_formula(text_folders, name):
-    """(prediction − target)² of x_t = √ᾱ·z + √(1 − ᾱ)·n given the prompt's encoding; β = linspace(√β₁, √β_T)²."""
+    """(prediction − target)² of x_t given the prompt's encoding.
+
+    x_t = √ᾱ·z + √(1 − ᾱ)·n with √β from √β₁ to √β_T in equal steps; of SD3 x_σ = (1 − σ)·z + σ·n at 1000·σ.
+    """
     folders, prompts = text_folders
     folder, pipeline = folders[name]
     network, codec, _ = opened(folder, prompts)
@@ -74,23 +91,21 @@ def test_the_loss_is_its_formula(text_folders, name):
 
     def expected(prompts):
         torch.manual_seed(1)
-        latents = pipeline.vae.encode(images.permute(0, 3, 1, 2) / 127.5 - 1).latent_dist.sample() * 0.7
-        noise, t = torch.randn_like(latents), torch.randint(100, (4,))
-        alpha = torch.cumprod(1 - torch.linspace(1e-4**0.5, 0.02**0.5, 100) ** 2, 0)[t].view(-1, 1, 1, 1)
-        a, b = alpha.sqrt(), (1 - alpha).sqrt()
-        encoded = pipeline.encode_prompt(prompts, "cpu", 1, False)[0] if name != "sdxl" else None
-        given = {"encoder_hidden_states": encoded}
-        if name == "sdxl":
-            hidden, null, pooled, null_pooled = pipeline.encode_prompt(PROMPTS, device="cpu")
-            rows = None if prompts[0] == "" else labels
-            ids = torch.tensor([[8.0, 8, 0, 0, 8, 8]] * 4)
-            pick = [null, null_pooled] if rows is None else [hidden[rows], pooled[rows]]
-            given = {
-                "encoder_hidden_states": pick[0],
-                "added_cond_kwargs": {"text_embeds": pick[1], "time_ids": ids},
-            }
-        target = a * noise - b * latents if name == "sd-v" else noise
-        return (pipeline.unet(a * latents + b * noise, t, **given).sample - target).square()
+        z = pipeline.vae.encode(images.permute(0, 3, 1, 2) / 127.5 - 1).latent_dist.sample()
+        z = (z - (0.1 if name == "sd3" else 0)) * 0.7
+        noise = torch.randn_like(z)
+        if name == "sd3":
+            odds = torch.randn(4).exp().view(-1, 1, 1, 1)  # u/(1 − u); the shift multiplies them
+            b = 3 * odds / (1 + 3 * odds)
+            a, t, target = 1 - b, 1000 * b.flatten(), noise - z
+        else:
+            t = torch.randint(100, (4,))
+            alpha = torch.cumprod(1 - torch.linspace(1e-4**0.5, 0.02**0.5, 100) ** 2, 0)[t].view(-1, 1, 1, 1)
+            a, b = alpha.sqrt(), (1 - alpha).sqrt()
+            target = a * noise - b * z if name == "sd-v" else noise
+        trained = pipeline.transformer if name == "sd3" else pipeline.unet
+        given = conditions(name, pipeline, prompts)
+        return (trained(a * z + b * noise, timestep=t, **given).sample - target).square()
 
     with torch.no_grad():
         torch.testing.assert_close(loss(0), expected([PROMPTS[i] for i in labels]), atol=1e-5, rtol=1e-4)
@@ -104,7 +119,7 @@ def test_a_folder_comes_in_and_goes_out_again(tmp_path, text_folders, name):
     folder, pipeline = folders[name]
     checkpoint = read_model(folder, prompts)
     known = checkpoint.architecture
-    blocks = block_presets(known)["down-mid-up"]
+    (blocks,) = block_presets(known).values()
     assert set(assign_blocks(checkpoint.weights, blocks).values()) == set(blocks)
     assert json.loads(checkpoint.metadata["sampler"])["guidance"] > 1  # the pipeline's own
 
@@ -128,6 +143,17 @@ def test_other_prompts_are_another_model(tmp_path, text_folders):
     codecs = [read_codec(folder, checkpoint.architecture) for checkpoint in (first, second)]
     changed = {key for key in codecs[0] if not np.array_equal(codecs[0][key], codecs[1][key])}
     assert changed == {"text_encoder_tokens"}
+
+
+def test_only_its_own_scheduler_draws_from_a_flow(text_folders, refuses):
+    folders, prompts = text_folders
+    sd3, sd = (opened(folders[name][0], prompts)[:2] for name in ("sd3", "sd"))
+    with refuses("sampler.scheduler: the model's is a FlowMatchEulerDiscreteScheduler"):
+        draw(*sd3, {"steps": 2, "scheduler": "DDIMScheduler"})
+    with refuses("sampler.scheduler: the model's is a DDIMScheduler"):
+        draw(*sd, {"steps": 2, "scheduler": "FlowMatchEulerDiscreteScheduler"})
+    with refuses("sampler.timestep_spacing"):
+        draw(*sd3, {"steps": 2, "timestep_spacing": "leading"})
 
 
 def test_networks_are_counted(text_folders):
@@ -203,6 +229,10 @@ def edit(path, **changes):
         (lambda f: edit(f / "unet/config.json", time_cond_proj_dim=12), ["time_cond_proj_dim"]),
         (lambda f: edit(f / "unet/config.json", in_channels=9), ["in_channels: 9"]),
         (lambda f: [file.write_text("{") for file in (f / "tokenizer").iterdir()], ["not a tokenizer"]),
+        (
+            lambda f: edit(f / "model_index.json", text_encoder_3=["transformers", "T5EncoderModel"]),
+            ["text_encoder_3=None"],
+        ),
         (lambda f: shutil.rmtree(f / "tokenizer"), ["tokenizer: no such file"]),
         (lambda f: (f / "text_encoder/model.safetensors").unlink(), ["text_encoder: holds no weights"]),
     ],

@@ -16,10 +16,10 @@ from torch import Tensor, nn
 
 from adaptive_neon.errors import InputError
 from adaptive_neon.families.diffusers.codec import decode, encode, fit
-from adaptive_neon.families.diffusers.folder import images_of
+from adaptive_neon.families.diffusers.folder import TEXT_ENCODERS, TEXT_MODELS, images_of
 from adaptive_neon.families.diffusers.libraries import library
-from adaptive_neon.families.diffusers.settings import LABEL_DROPOUT
-from adaptive_neon.families.diffusers.text import TextToImage, positions
+from adaptive_neon.families.diffusers.settings import FLOW, LABEL_DROPOUT
+from adaptive_neon.families.diffusers.text import WITHOUT_T5, TextToImage, positions
 from adaptive_neon.families.flop import BACKWARD, count_flop
 from adaptive_neon.families.pixels import from_uint8, to_uint8
 from adaptive_neon.families.sampling import guided, noise_and_classes, streams
@@ -47,7 +47,7 @@ def build(architecture: Mapping, training: Mapping | None = None) -> nn.Module:
     for module in network.modules():
         if isinstance(module, library().models.embeddings.LabelEmbedding):
             module.dropout_prob = 0.0  # `loss` drops the class in all blocks at once
-    if getattr(network, "pos_embed", None) is not None:
+    if config["_class_name"] == "DiTTransformer2DModel":
         network.pos_embed.pos_embed = _positions(config)
     return network
 
@@ -98,14 +98,20 @@ def complete(architecture: Mapping) -> dict:
 
 def _check_text(known: Mapping) -> None:
     """Check that a network takes what the text encoders give."""
-    encoders, width = known.get("text_encoders") or {}, known["model"].get("cross_attention_dim")
-    takes = known["model"]["_class_name"] == "UNet2DConditionModel"
+    model, encoders = known["model"], known.get("text_encoders") or {}
     for key in ("codec", "text_encoders", "tokenizers"):
-        if takes and not known.get(key):
-            raise InputError(f"architecture.{key} is missing, which a UNet2DConditionModel needs; add it")
+        if model["_class_name"] in TEXT_MODELS and not known.get(key):
+            raise InputError(f"architecture.{key} is missing, which a {model['_class_name']} needs; add it")
     widths = [config.get("hidden_size", 512) for config in encoders.values()]
-    pooled = takes and known["model"]["addition_embed_type"] == "text_time"
-    if takes != bool(encoders) or (takes and (sum(widths) != width or pooled != (len(widths) > 1))):
+    fits = {
+        "UNet2DConditionModel": lambda: (
+            sum(widths) == model["cross_attention_dim"]
+            and (model["addition_embed_type"] == "text_time") == (len(widths) > 1)
+        ),
+        "SD3Transformer2DModel": lambda: sum(widths) <= model["joint_attention_dim"],
+    }.get(model["_class_name"], lambda: not widths)
+    classes = {name: config["_class_name"] for name, config in encoders.items()}
+    if classes != TEXT_ENCODERS.get(known.get("pipeline"), {}) or not fits():
         raise InputError(
             f"architecture.text_encoders: encodings of {widths} numbers are not what the network takes; "
             "get the folder again"
@@ -166,9 +172,9 @@ def loss(
     dtype: torch.dtype,
     codec: nn.Module | None = None,
 ) -> Tensor:
-    """(prediction − target)² at a step that is uniform for each image, [N, C, H, W], as the pipelines are trained.
+    """(prediction − target)² at a random step of each image, [N, C, H, W], as the pipelines are trained.
 
-    The target is what the scheduler says that the network predicts: the noise, the velocity, or the image. A
+    The target is what the scheduler says that the network predicts (see `_diffused` and `_flowing`). A
     variance that the network predicts too is not trained. Of a transformer some images lose their class, and of a
     text-to-image model their prompt.
     """
@@ -176,20 +182,37 @@ def loss(
     if codec is not None:
         with torch.no_grad(), _autocast(x.device, dtype):
             x = encode(codec, x)
-    noise = torch.randn_like(x)
-    steps = network.schedule["num_train_timesteps"]
-    t = torch.randint(steps, (len(x),), device=x.device)
+    noisy, t, target = (_flowing if network.schedule["_class_name"] == FLOW else _diffused)(x, network.schedule)
     if labels is not None and (null := network.null_class) is not None:
         dropped = torch.rand(len(x), device=x.device) < training.get("label_dropout", LABEL_DROPOUT)
         labels = torch.where(dropped, null, labels)
-    condition = _conditions(codec, labels)
-    forward = library().DDPMScheduler.from_config(network.schedule)
+    return (predict(network, noisy, t, labels, dtype, _conditions(codec, labels)) - target).square()
+
+
+def _diffused(x: Tensor, schedule: Mapping) -> tuple[Tensor, Tensor, Tensor]:
+    """Noisy x at uniform steps, these, and the noise, the velocity or x itself, whichever the network predicts."""
+    noise = torch.randn_like(x)
+    t = torch.randint(schedule["num_train_timesteps"], (len(x),), device=x.device)
+    forward = library().DDPMScheduler.from_config(schedule)
     target = {
         "epsilon": lambda: noise,
         "v_prediction": lambda: forward.get_velocity(x, noise, t),
         "sample": lambda: x,
-    }[network.schedule["prediction_type"]]()
-    return (predict(network, forward.add_noise(x, noise, t), t, labels, dtype, condition) - target).square()
+    }[schedule["prediction_type"]]()
+    return forward.add_noise(x, noise, t), t, target
+
+
+def _flowing(x: Tensor, schedule: Mapping) -> tuple[Tensor, Tensor, Tensor]:
+    """The same of rectified flow as SD3 is trained (Esser et al. 2024, arXiv 2403.03206, section 3.1).
+
+    x_σ = (1 − σ)·x + σ·n and its velocity n − x; ln(u/(1 − u)) ~ N(0, 1), and σ = shift·u/(1 + (shift − 1)·u), the
+    paper's shift of the noise levels for larger images.
+    """
+    noise = torch.randn_like(x)
+    u = torch.randn(len(x), device=x.device).sigmoid()
+    shift = schedule["shift"]
+    sigma = (shift * u / (1 + (shift - 1) * u)).view(-1, 1, 1, 1)
+    return x + sigma * (noise - x), sigma.flatten() * schedule["num_train_timesteps"], noise - x
 
 
 Condition = Callable[[Tensor | None], dict]  # classes [N] → what a network takes of them, by keyword
@@ -210,8 +233,8 @@ def _conditions(codec: nn.Module | None, labels: Tensor | None, null: int | None
     def condition(labels: Tensor) -> dict:
         rows = torch.searchsorted(classes, labels)
         taken = {key: value[rows] for key, value in encoded.items()}
-        hidden = taken.pop("encoder_hidden_states")
-        return {"encoder_hidden_states": hidden} | ({"added_cond_kwargs": taken} if taken else {})
+        added = {key: taken.pop(key) for key in ("text_embeds", "time_ids") if key in taken}
+        return taken | ({"added_cond_kwargs": added} if added else {})
 
     return condition
 
@@ -226,7 +249,7 @@ def predict(
 ) -> Tensor:
     """What the network predicts of noisy x, [N, C, H, W], at steps t, [N] or one for all; float32."""
     with _autocast(x.device, dtype):
-        prediction = network(x, t.to(x.device).expand(len(x)), **condition(class_labels)).sample
+        prediction = network(x, timestep=t.to(x.device).expand(len(x)), **condition(class_labels)).sample
     return prediction[:, : x.shape[1]].float()  # a learned variance stands behind
 
 
@@ -261,9 +284,10 @@ def draw(
         parameters = inspect.signature(scheduler.step).parameters
         extra = {"generator": generators, "eta": sampler.get("eta", 0)}
         extra = {key: value for key, value in extra.items() if key in parameters}
-        x = noise.to(device) * scheduler.init_noise_sigma
+        x = noise.to(device) * getattr(scheduler, "init_noise_sigma", 1.0)
+        scaled = getattr(scheduler, "scale_model_input", lambda x, t: x)  # of flow matching both are 1
         for t in scheduler.timesteps:
-            x = scheduler.step(evaluate(scheduler.scale_model_input(x, t), t), t, x, **extra).prev_sample
+            x = scheduler.step(evaluate(scaled(x, t), t), t, x, **extra).prev_sample
     x = x.float()
     if codec is not None:
         with _autocast(device, dtype):
@@ -276,6 +300,9 @@ def _of_scheduler(sampler: Mapping, schedule: Mapping) -> Iterator[Any]:
     """The scheduler with its steps set; what it cannot do is an InputError."""
     name = sampler.get("scheduler", schedule["_class_name"])
     spacing = {key: sampler[key] for key in ("timestep_spacing",) if key in sampler}
+    if (name == FLOW) != (schedule["_class_name"] == FLOW) or (name == FLOW and spacing):
+        which = f"a {name} has none" if spacing else f"the model's is a {schedule['_class_name']}"
+        raise InputError(f"sampler.{'timestep_spacing' if spacing else 'scheduler'}: {which}; remove it")
     try:
         scheduler = getattr(library(), name).from_config(dict(schedule), **spacing)
         scheduler.set_timesteps(sampler["steps"])
@@ -314,7 +341,7 @@ def _flop_of_parts(architecture: str) -> tuple[float, float, float]:
         labels = torch.zeros(1, dtype=torch.int64) if network.label_dim else None
         condition = _text_condition(known) if known.get("text_encoders") else {"class_labels": labels}
     return (
-        count_flop(lambda: network(latents, torch.ones(1), **condition)),
+        count_flop(lambda: network(latents, timestep=torch.ones(1), **condition)),
         count_flop(lambda: encode(codec, images)) if codec else 0.0,
         count_flop(lambda: decode(codec, latents)) if codec else 0.0,
     )
@@ -323,7 +350,14 @@ def _flop_of_parts(architecture: str) -> tuple[float, float, float]:
 def _text_condition(known: Mapping) -> dict:
     """What a network takes of a prompt, without content."""
     *_, encoder = known["text_encoders"].values()
-    hidden = torch.zeros(1, positions(encoder), known["model"]["cross_attention_dim"])
+    model, length = known["model"], positions(encoder)
+    if "joint_attention_dim" in model:
+        hidden = torch.zeros(1, length + WITHOUT_T5, model["joint_attention_dim"])
+        return {
+            "encoder_hidden_states": hidden,
+            "pooled_projections": torch.zeros(1, model["pooled_projection_dim"]),
+        }
+    hidden = torch.zeros(1, length, model["cross_attention_dim"])
     pooled = {"text_embeds": torch.zeros(1, encoder.get("projection_dim", 512)), "time_ids": torch.zeros(1, 6)}
     return {"encoder_hidden_states": hidden, "added_cond_kwargs": pooled}
 

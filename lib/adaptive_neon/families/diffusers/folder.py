@@ -14,7 +14,8 @@ from adaptive_neon.jobs.foreign import reading
 
 INDEX = "model_index.json"
 WEIGHTS = "diffusion_pytorch_model.safetensors"
-MODELS = ("UNet2DModel", "DiTTransformer2DModel", "UNet2DConditionModel")
+MODELS = ("UNet2DModel", "DiTTransformer2DModel", "UNet2DConditionModel", "SD3Transformer2DModel")
+TEXT_MODELS = MODELS[2:]  # which take encodings of prompts
 # Class of the pipeline → the folders of what is fine-tuned and of the frozen codec.
 PIPELINES: dict[str, dict[str, str]] = {
     "DDPMPipeline": {"model": "unet"},
@@ -23,19 +24,24 @@ PIPELINES: dict[str, dict[str, str]] = {
     "DiTPipeline": {"model": "transformer", "codec": "vae"},
     "StableDiffusionPipeline": {"model": "unet", "codec": "vae"},
     "StableDiffusionXLPipeline": {"model": "unet", "codec": "vae"},
+    "StableDiffusion3Pipeline": {"model": "transformer", "codec": "vae"},
 }
-# Of those that draw from prompts, the folders of the frozen text encoders → those of their tokenizers.
+# Of those that draw from prompts, the folders of the frozen text encoders and their classes.
 TEXT_ENCODERS: dict[str, dict[str, str]] = {
-    "StableDiffusionPipeline": {"text_encoder": "tokenizer"},
-    "StableDiffusionXLPipeline": {"text_encoder": "tokenizer", "text_encoder_2": "tokenizer_2"},
+    "StableDiffusionPipeline": {"text_encoder": "CLIPTextModel"},
+    "StableDiffusionXLPipeline": {
+        "text_encoder": "CLIPTextModel",
+        "text_encoder_2": "CLIPTextModelWithProjection",
+    },
+    "StableDiffusion3Pipeline": dict.fromkeys(("text_encoder", "text_encoder_2"), "CLIPTextModelWithProjection"),
 }
-ENCODER_CLASSES = {"text_encoder": ("CLIPTextModel",), "text_encoder_2": ("CLIPTextModelWithProjection",)}
 TOKENIZER_CLASSES = ("CLIPTokenizer", "CLIPTokenizerFast")
 PROMPTS = "prompts.txt"  # of an improved model, in its folder
 # How the pipelines draw where nothing else is said.
 SAMPLERS = {
     "StableDiffusionPipeline": {"steps": 50, "guidance": 7.5},
     "StableDiffusionXLPipeline": {"steps": 50, "guidance": 5.0},
+    "StableDiffusion3Pipeline": {"steps": 28, "guidance": 7.0},
 }
 LARGEST_TOKENIZER = 2**25  # bytes of its files; CLIP's have 4 MB
 # The names that diffusers once had for the layers of an attention.
@@ -91,17 +97,28 @@ def folder_architecture(folder: Path) -> dict:
     return {"family": "diffusers", **sizes, "pipeline": pipeline, **configs, **labels, **text}
 
 
+def tokenizer_of(encoder: str) -> str:
+    """The folder of the tokenizer of a text encoder."""
+    return encoder.replace("text_encoder", "tokenizer")
+
+
 def _text(folder: Path, pipeline: str, index: Mapping) -> dict:
     """The configurations of the text encoders, and the files of their tokenizers, name → bytes."""
+    if index.get("text_encoder_3", [None])[0]:
+        raise InputError(
+            f"{folder}: a text_encoder_3, which is not read; save the pipeline with text_encoder_3=None and "
+            "tokenizer_3=None"
+        )
     encoders, tokenizers = {}, {}
-    for encoder, tokenizer in TEXT_ENCODERS[pipeline].items():
-        for name, known in ((encoder, ENCODER_CLASSES[encoder]), (tokenizer, TOKENIZER_CLASSES)):
+    for encoder, cls in TEXT_ENCODERS[pipeline].items():
+        tokenizer = tokenizer_of(encoder)
+        for name, known in ((encoder, (cls,)), (tokenizer, TOKENIZER_CLASSES)):
             entry = index.get(name)
             if entry not in [["transformers", cls] for cls in known]:
                 raise InputError(
                     f"{folder / INDEX}: {name} is {shown(entry)}, of which only a {' or '.join(known)} is read"
                 )
-        encoders[encoder] = _object(folder / encoder / "config.json") | {"_class_name": index[encoder][1]}
+        encoders[encoder] = _object(folder / encoder / "config.json") | {"_class_name": cls}
         with reading(folder / tokenizer, "a tokenizer"):
             files = sorted(f for f in (folder / tokenizer).iterdir() if f.suffix in (".json", ".txt"))
             sizes = {file.name: file.stat().st_size for file in files if file.name[0] != "."}
@@ -112,7 +129,7 @@ def _text(folder: Path, pipeline: str, index: Mapping) -> dict:
             )
         tokenizers[tokenizer] = sizes
     zeros = {"force_zeros_for_empty_prompt": index.get("force_zeros_for_empty_prompt", True)}
-    return {"text_encoders": encoders, "tokenizers": tokenizers} | (zeros if len(encoders) > 1 else {})
+    return {"text_encoders": encoders, "tokenizers": tokenizers} | (zeros if "XL" in pipeline else {})
 
 
 def _renamed(model: Mapping) -> dict:
@@ -200,8 +217,14 @@ def _write_text(folder: Path, architecture: Mapping, codec: Mapping[str, np.ndar
         for file, content in tokenizer_files(sizes, codec[name]).items():
             with replacing(folder / name / file) as temporary:
                 temporary.write_bytes(content)
-    flag = "force_zeros_for_empty_prompt"
-    return index | ({flag: architecture[flag]} if flag in architecture else {"requires_safety_checker": False})
+    return (
+        index
+        | {
+            "StableDiffusionPipeline": {"requires_safety_checker": False},
+            "StableDiffusionXLPipeline": {key: architecture.get(key) for key in ("force_zeros_for_empty_prompt",)},
+            "StableDiffusion3Pipeline": {key: [None, None] for key in ("text_encoder_3", "tokenizer_3")},
+        }[architecture["pipeline"]]
+    )
 
 
 def _under(prefix: str, tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

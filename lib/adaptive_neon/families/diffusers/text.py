@@ -2,7 +2,8 @@
 
 They stand in the codec, beside the autoencoder, with the prompts as tokens. Prompts are encoded as in diffusers'
 pipelines: Stable Diffusion takes the last hidden states of one encoder (Rombach et al. 2022, arXiv 2112.10752);
-SDXL the last but one of two, and the pooled projection of the second (Podell et al. 2023, arXiv 2307.01952).
+SDXL the last but one of two, and the pooled projection of the second (Podell et al. 2023, arXiv 2307.01952); SD3
+the same with both pooled projections (Esser et al. 2024, arXiv 2403.03206), here without its T5.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,11 +11,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from adaptive_neon.errors import InputError
 from adaptive_neon.families.diffusers.libraries import text_library
 from adaptive_neon.jobs.foreign import reading, reason
+
+WITHOUT_T5 = 256  # tokens of zeros that stand for those of T5
 
 
 class TextToImage(nn.Module):
@@ -31,6 +35,7 @@ class TextToImage(nn.Module):
         self.encoders = list(architecture["text_encoders"])
         self.null = len(architecture.get("prompts", ()))
         self.zero_null = architecture.get("force_zeros_for_empty_prompt", False)
+        self.joint = architecture["model"].get("joint_attention_dim")  # of SD3
         self.size = float(architecture["img_resolution"])
         for name, config in architecture["text_encoders"].items():
             self.add_module(name, _encoder(name, config))
@@ -50,6 +55,10 @@ class TextToImage(nn.Module):
         if len(outputs) == 1:
             return {"encoder_hidden_states": outputs[0].last_hidden_state}
         hidden = torch.cat([output.hidden_states[-2] for output in outputs], dim=-1)
+        if self.joint:
+            pooled = torch.cat([output.text_embeds for output in outputs], dim=-1)
+            padding = (0, self.joint - hidden.shape[-1], 0, WITHOUT_T5)
+            return {"encoder_hidden_states": F.pad(hidden, padding), "pooled_projections": pooled}
         pooled = outputs[-1].text_embeds
         if self.zero_null:
             some = (classes != self.null).to(hidden.dtype)
