@@ -124,7 +124,10 @@ def test_a_folder_comes_in_and_goes_out_again(tmp_path, text_folders, name):
     assert json.loads(checkpoint.metadata["sampler"])["guidance"] > 1  # the pipeline's own
 
     write_folder(tmp_path / "B", known, checkpoint.tensors, read_codec(folder, known), {"sampler": '{"steps": 3}'})
-    again = type(pipeline).from_pretrained(tmp_path / "B")
+    without = (
+        {"text_encoder_3": None, "tokenizer_3": None} if name == "sd3" else {}
+    )  # as of the library's own folder
+    again = type(pipeline).from_pretrained(tmp_path / "B", **without)
     again.set_progress_bar_config(disable=True)
     np.testing.assert_array_equal(of_pipeline(again, 2), of_pipeline(pipeline, 2))
     for file in (folder / "tokenizer").iterdir():

@@ -258,7 +258,8 @@ def upstream_usage(architecture: Mapping, path: str) -> str:
     asked = {"DiTPipeline": "class_labels=[0]"}.get(pipeline, "")
     if prompts := architecture.get("prompts"):
         asked = repr(prompts[0])
+    without = ", text_encoder_3=None, tokenizer_3=None" if pipeline == "StableDiffusion3Pipeline" else ""
     return (
-        f"# with diffusers\npipeline = diffusers.{pipeline}.from_pretrained({path!r})\n"
+        f"# with diffusers\npipeline = diffusers.{pipeline}.from_pretrained({path!r}{without})\n"
         f"images = pipeline({asked}).images"
     )
