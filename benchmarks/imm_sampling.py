@@ -19,7 +19,7 @@ from statistics import median
 import torch
 from adaptive_neon.families.imm import family
 from adaptive_neon.families.imm.matching import pushforward, time_steps
-from adaptive_neon.families.sampling import guided
+from adaptive_neon.families.sampling import with_guidance
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from torchvision_shim import import_torchvision
@@ -74,7 +74,7 @@ def main() -> None:
         times = time_steps(STEPS, ours.T, ours.eps).to(device)
 
         for scale in (1, 1.5):
-            jump = partial(ours, class_labels=labels) if scale == 1 else guided(ours, labels, scale)
+            jump = partial(ours, class_labels=labels) if scale == 1 else with_guidance(ours, labels, scale)
             draw_ours = partial(pushforward, lambda x, t, s, jump=jump: jump(x, t, s=s), noise, times)
             draw_theirs = partial(
                 pushforward_generator_fn,

@@ -61,6 +61,7 @@ else:
             codec=CODEC,
         output:
             model=BASE,
+            state=BASE_STATE,
             losses=f"{RESULTS}/base/losses.csv",
         log:
             logs("base"),

@@ -12,6 +12,14 @@ from adaptive_neon.data.images import shards_of
 from adaptive_neon.search.settings import parse_settings, settings_name, split
 from adaptive_neon.jobs.job import tie_jobs_to_workflow
 from adaptive_neon.jobs.lock import lock_results
+from adaptive_neon.rivals.plan import (
+    AVERAGED,
+    GUIDANCE,
+    SAMPLER,
+    SYNTHETIC,
+    TRAINING,
+    read_rivals,
+)
 from adaptive_neon.studies.plan import BASE_KIMG, Study
 
 try:
@@ -30,10 +38,12 @@ except InputError as error:
     sys.exit(f"adaptive-neon: {error}")
 
 STUDY = Study(config)
+RIVALS = read_rivals(config)
 RUN = config["run"]
 RESULTS = f"results/{config['experiment']}"
 
 BASE = f"{RESULTS}/base/model.safetensors"
+BASE_STATE = f"{RESULTS}/base/state.pt"
 # The frozen autoencoder or tokenizer of a family that draws latents or tokens.
 CODEC = (
     [f"{RESULTS}/base/codec.safetensors"]
@@ -54,12 +64,12 @@ SHOWN_CONFIG = {
     key: value
     for key, value in config.items()
     if key not in ("run", "compare", "toy", "collapse", "measured")
+    and (key != "rivals" or RIVALS)
 }
 # How many GPUs a job of each kind asks for. The profile says how many there are, maybe none.
 GPU = int(RUN["device"] != "cpu")
 TRAINING_GPUS = GPU * RUN["training_processes"]
 FEATURE_GPU = GPU * (config["features"]["extractor"] != "digits")
-SEEDS = {"grid": "search", "heldout": "heldout"}
 BASE_CELLS = {
     "grid": cell_name(STUDY.base_point),
     "heldout": point_name(STUDY.base_point),
@@ -75,7 +85,9 @@ FETCHES = 100  # priority of the jobs that may need the network, which then is m
 wildcard_constraints:
     replica=r"\d+",
     kimg=r"\d+",
-    stage="grid|heldout",
+    stage=r"grid|round-\d+|heldout|rivals/[^/]+/(search|heldout)",
+    rival=r"[^/]+",
+    round=r"\d+",
     cell=r"[^/]+",
     shard=r"\d+",
 
@@ -128,15 +140,30 @@ def snapshot(replica, kimg):
     return f"{RESULTS}/replica-{replica}/{stage}/{kimg}/model.safetensors"
 
 
-CELL_MODELS = {
-    "base": BASE,
-    "codec": CODEC,
-    "tuned": lambda wildcards: snapshot(wildcards.replica, wildcards.kimg),
-}
+def cell_rival(wildcards):
+    """The rival whose images a cell holds, None of those of the study itself."""
+    folder, *rest = wildcards.stage.split("/")
+    return RIVALS[rest[0]] if folder == "rivals" else None
+
+
+def cell_models(wildcards):
+    """θ_r and the model with which it is merged, θ_s, or that guides it, `weak`."""
+    own = {"base": BASE, "tuned": snapshot(wildcards.replica, wildcards.kimg)}
+    rival = cell_rival(wildcards)
+    if rival is None or rival.kind == SAMPLER:
+        return own
+    shared, folder = f"{RESULTS}/rivals/{rival.name}", f"{REPLICA}/rivals/{rival.name}"
+    model = f"{wildcards.kimg}/model.safetensors"
+    return {
+        GUIDANCE: {"base": BASE, "weak": own["tuned"]},
+        TRAINING: dict.fromkeys(("base", "tuned"), f"{shared}/training/{model}"),
+        AVERAGED: own | {"tuned": f"{shared}/averaged/{model}"},
+        SYNTHETIC: own | {"tuned": f"{folder}/finetune/{model}"},
+    }[rival.kind]
 
 
 def cell_points(wildcards):
-    """The points of a cell: of the grid, all with its weights; elsewhere a cell is one point."""
+    """The points of a cell: of the first round, all with its weights; elsewhere a cell is one point."""
     if wildcards.stage == "grid":
         cell, settings = split(wildcards.cell)
         return [point_name(point) + settings for point in STUDY.cells[cell]]
@@ -148,12 +175,24 @@ def cell_sampler(wildcards):
     return config["sampler"] | parse_settings(wildcards.cell)
 
 
+def stage_images(wildcards):
+    """Which images a stage draws, as arguments of `STUDY.seeds` beside the replica, and the round of the search."""
+    if wildcards.stage.startswith("round-"):
+        return "search", int(wildcards.stage.removeprefix("round-"))
+    return "heldout" if wildcards.stage.endswith("heldout") else "search", 1
+
+
+def cell_seeds(wildcards):
+    """The seeds of a cell: first, and number."""
+    images, round_ = stage_images(wildcards)
+    return STUDY.seeds(images, int(wildcards.replica), round_)
+
+
 def cell_shards(wildcards):
     """The seeds of each shard of a cell. Images that are there keep the number that they were drawn in."""
     drawn = shards_of(f"{CELL}/images.npz".format(**wildcards))
-    return STUDY.shards(
-        SEEDS[wildcards.stage], int(wildcards.replica), drawn or RUN["shards"]
-    )
+    images, round_ = stage_images(wildcards)
+    return STUDY.shards(images, int(wildcards.replica), drawn or RUN["shards"], round_)
 
 
 def shard_files(wildcards):
@@ -162,18 +201,42 @@ def shard_files(wildcards):
     return [f"{CELL}/shard-{shard}.npz" for shard in range(count)] if count > 1 else []
 
 
-def training_state(wildcards):
+def training_state(wildcards, folder=f"{REPLICA}/finetune"):
     """Training continues from the previous snapshot's state; the first begins at θ_r."""
     previous = STUDY.previous_snapshot(int(wildcards.kimg))
     if previous == BASE_KIMG:
         return []
-    return f"{REPLICA}/finetune/{previous}/state.pt"
+    return f"{folder}/{previous}/state.pt"
 
 
 def cell_file(stage, kimg, cell, name):
     """A file of a cell, with the replica left open. All weights 0 is the base model after any self-training."""
-    kimg = BASE_KIMG if split(cell)[0] == BASE_CELLS[stage] else kimg
+    kimg = BASE_KIMG if split(cell)[0] == BASE_CELLS.get(stage) else kimg
     return f"{REPLICA}/{stage}/{kimg}/{cell}/{name}"
+
+
+def first_round(wildcards):
+    """The metrics of the cells with which a search begins."""
+    return [
+        cell_file("grid", wildcards.kimg, f"{cell}{settings}", "metrics.json")
+        for cell in STUDY.cells
+        for settings in SEARCHED_SETTINGS
+    ]
+
+
+def round_cells(wildcards):
+    """The metrics of the points of a later round."""
+    points = checkpoints.next_round.get(**wildcards)
+    with points.output[0].open() as file:
+        return [
+            cell_file(f"round-{wildcards.round}", wildcards.kimg, point, "metrics.json")
+            for point in json.load(file)["points"]
+        ]
+
+
+def later_rounds(rounds):
+    """The metrics of whole rounds, but for the first, whose cells are known."""
+    return [f"{REPLICA}/rounds/{{kimg}}/{i}-metrics.json" for i in rounds if i > 1]
 
 
 def selection(replica, kimg):
@@ -184,13 +247,23 @@ def selection(replica, kimg):
 
 def heldout_files(name, runs):
     """A file of each role's held-out cell at some (replica, kimg), each once; the base model has a role in all."""
-    return list(dict.fromkeys(file for files in _heldout(name, runs) for file in files))
+    return once(_heldout(name, runs))
 
 
 def heldout_positions(name, runs):
     """Where the files of each role stand among `heldout_files`, for each (replica, kimg): storage moves the files."""
-    files = heldout_files(name, runs)
-    return [[files.index(file) for file in of] for of in _heldout(name, runs)]
+    return positions(_heldout(name, runs))
+
+
+def once(files_of_runs):
+    """Each file once."""
+    return list(dict.fromkeys(file for files in files_of_runs for file in files))
+
+
+def positions(files_of_runs):
+    """Where the files of each run stand among all of them, each once."""
+    files = once(files_of_runs)
+    return [[files.index(file) for file in of] for of in files_of_runs]
 
 
 def _heldout(name, runs):

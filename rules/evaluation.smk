@@ -1,11 +1,13 @@
-# Generate, measure, select. A job handles a cell: all grid points with the same set of weights. It merges them itself.
-# The winners are measured again in the stage `heldout`, on seeds that the stage `grid` never sees.
+# Generate, measure, select. A job handles a cell: all points of the search with the same set of weights. It merges them
+# itself. Further rounds of a search, stages `round-2` and so on, have seeds of their own, and a job a point.
+# The winners are measured again in the stage `heldout`, on seeds that no round of the search sees.
 # With `run.shards` above 1 several jobs draw the images of a cell.
 
 
 rule shard:
     input:
-        **CELL_MODELS,
+        unpack(cell_models),
+        codec=CODEC,
     output:
         temp(f"{CELL}/shard-{{shard}}.npz"),
     log:
@@ -31,7 +33,8 @@ rule shard:
 
 rule generate:
     input:
-        **CELL_MODELS,
+        unpack(cell_models),
+        codec=CODEC,
         shards=shard_files,
     output:
         f"{CELL}/images.npz",
@@ -49,9 +52,7 @@ rule generate:
     params:
         points=cell_points,
         blocks=block_patterns(config),
-        seeds=lambda wildcards: STUDY.seeds(
-            SEEDS[wildcards.stage], int(wildcards.replica)
-        ),
+        seeds=cell_seeds,
         sampler=cell_sampler,
         classes=config["classes"],
     script:
@@ -80,10 +81,11 @@ rule measure:
         points=cell_points,
         seed_blocks=config["intervals"]["seed_blocks"],
         # KID takes longer than all else, and chooses nothing.
-        kid_subsets=lambda wildcards: {
-            "grid": 0,
-            "heldout": config["metrics"]["kid_subsets"],
-        }[wildcards.stage],
+        kid_subsets=lambda wildcards: (
+            config["metrics"]["kid_subsets"]
+            if wildcards.stage.endswith("heldout")
+            else 0
+        ),
     script:
         "../scripts/measure.py"
 
@@ -127,13 +129,64 @@ use rule measure as measure_given with:
         kid_subsets=config["metrics"]["kid_subsets"],
 
 
+SEARCH_POINTS = [
+    point_name(point) + settings
+    for point in STUDY.search_points
+    for settings in SEARCHED_SETTINGS
+]
+
+
+# What a later round of a search draws follows from the rounds before it.
+checkpoint next_round:
+    input:
+        first=first_round,
+        later=lambda wildcards: [
+            path.format(**wildcards)
+            for path in later_rounds(range(1, int(wildcards.round)))
+        ],
+    output:
+        f"{REPLICA}/rounds/{{kimg}}/{{round}}.json",
+    log:
+        logs("replica-{replica}/round-{kimg}-{round}"),
+    benchmark:
+        benchmarks("replica-{replica}/round-{kimg}-{round}")
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=500,
+        runtime=5,
+    params:
+        method=STUDY.method,
+        region=STUDY.region,
+        points=SEARCH_POINTS,
+    script:
+        "../scripts/next_round.py"
+
+
+# A file a round, so that what is done with a search names it: Snakemake doesn't look whether a finished job lacks what
+# only a checkpoint would tell.
+rule round_metrics:
+    input:
+        round_cells,
+    output:
+        f"{REPLICA}/rounds/{{kimg}}/{{round}}-metrics.json",
+    log:
+        logs("replica-{replica}/round-{kimg}-{round}-metrics"),
+    benchmark:
+        benchmarks("replica-{replica}/round-{kimg}-{round}-metrics")
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=500,
+        runtime=5,
+    script:
+        "../scripts/round_metrics.py"
+
+
 checkpoint select:
     input:
-        lambda wildcards: [
-            cell_file("grid", wildcards.kimg, f"{cell}{settings}", "metrics.json")
-            for cell in STUDY.cells
-            for settings in SEARCHED_SETTINGS
-        ],
+        first=first_round,
+        later=later_rounds(STUDY.rounds),
     output:
         f"{REPLICA}/selection/{{kimg}}.json",
     log:
@@ -146,11 +199,9 @@ checkpoint select:
         mem_mb=500,
         runtime=5,
     params:
-        points=[
-            point_name(point) + settings
-            for point in STUDY.grid_points
-            for settings in SEARCHED_SETTINGS
-        ],
+        method=STUDY.method,
+        region=STUDY.region,
+        points=SEARCH_POINTS,
         base=[point_name(STUDY.base_point) + settings for settings in SEARCHED_SETTINGS],
         collapsed=point_name(STUDY.collapsed_point),
     script:

@@ -8,6 +8,12 @@ ALL_SEEDS = [
     | {"finetune": STUDY.finetune_seed(replica)}
     for replica in STUDY.replicas
 ]
+# The figure of the points of a search. A grid of one block is a line, which the diagonal shows.
+POINTS = (
+    "surface"
+    if STUDY.method == "surface"
+    else "grid" if len(STUDY.blocks) > 1 else None
+)
 RUNS = [(replica, kimg) for replica in STUDY.replicas for kimg in STUDY.snapshots]
 FIRST_RUNS = [(0, kimg) for kimg in STUDY.snapshots]
 SELECTIONS = [f"{REPLICA}/selection/{kimg}.json".format(replica=r) for r, kimg in RUNS]
@@ -15,6 +21,7 @@ SELECTIONS = [f"{REPLICA}/selection/{kimg}.json".format(replica=r) for r, kimg i
 
 rule summary:
     input:
+        base=BASE,
         selections=SELECTIONS,
         metrics=lambda wildcards: heldout_files("metrics.json", RUNS),
     output:
@@ -44,6 +51,10 @@ rule summary:
         seed_blocks=config["intervals"]["seed_blocks"],
         snapshots=RUNS,
         heldout=lambda wildcards: heldout_positions("metrics.json", RUNS),
+        base=point_name(STUDY.base_point),
+        sampler=config["sampler"],
+        searched=config["grid"].get("sampler", {}),
+        trained=STUDY.trained,
     script:
         "../scripts/summary.py"
 
@@ -66,12 +77,7 @@ rule figures:
                 f"{FIGURES}/replica-0/classes-{{kimg}}.svg",
                 f"{FIGURES}/replica-0/sheet-{{kimg}}.png",
                 f"{FIGURES}/replica-0/neighbours-{{kimg}}.png",
-                # A grid of one block is a line, which the diagonal shows.
-                *(
-                    [f"{FIGURES}/replica-0/grid-{{kimg}}.svg"]
-                    if len(STUDY.blocks) > 1
-                    else []
-                ),
+                *([f"{FIGURES}/replica-0/{POINTS}-{{kimg}}.svg"] if POINTS else []),
             ],
             kimg=STUDY.snapshots,
         ),
@@ -88,9 +94,8 @@ rule figures:
     params:
         snapshots=RUNS,
         images=lambda wildcards: heldout_positions("images.npz", FIRST_RUNS),
-        grid_points=[
-            point_name(point) for point in STUDY.grid_points if len(STUDY.blocks) > 1
-        ],
+        points=POINTS,
+        search_points=list(map(point_name, STUDY.search_points)),
     script:
         "../scripts/figures.py"
 
@@ -116,14 +121,20 @@ rule model:
         snapshots=STUDY.snapshots,
         blocks=block_patterns(config),
         seeds=ALL_SEEDS[0],
-        config=STUDY_CONFIG,
+        config={key: value for key, value in STUDY_CONFIG.items() if key != "rivals"},
     script:
         "../scripts/model.py"
+
+
+if RIVALS:
+
+    include: "rivals.smk"
 
 
 rule report:
     input:
         model=rules.model.output,
+        rivals=[*rules.rivals.output] if RIVALS else [],
         summary=rules.summary.output.summary,
         tables=rules.summary.output.tables,
         figures=rules.figures.output,
@@ -149,7 +160,8 @@ rule report:
         config=STUDY_CONFIG,
         blocks=STUDY.blocks,
         snapshots=STUDY.snapshots,
-        grid_size=len(STUDY.grid_points),
+        points=POINTS,
+        search_size=len(STUDY.search_points),
         seeds=[list(seeds.values()) for seeds in ALL_SEEDS],
     script:
         "../scripts/report.py"

@@ -11,7 +11,7 @@ from adaptive_neon.jobs.device import pick_precision
 from adaptive_neon.jobs.job import job, progress_bar
 from adaptive_neon.jobs.rolling import RollingCheckpoint, fingerprint
 from adaptive_neon.training.distributed import in_processes, process_group, rank
-from adaptive_neon.training.loop import Training, TrainingSettings, train, write_losses
+from adaptive_neon.training.loop import Training, TrainingSettings, train, write_losses, write_state
 
 params, run = snakemake.params, snakemake.config["run"]
 in_processes(run["training_processes"], snakemake.log[0])
@@ -33,5 +33,6 @@ with job(snakemake.log[0], snakemake.threads), process_group(run["device"]) as d
         train(training, images, labels, until, rolling, bar.update, pick_precision(run["precision"], device))
     if rank() == 0:
         write_losses(snakemake.output.losses, training.losses)
+        write_state(snakemake.output.state, training)
         write_checkpoint(snakemake.output.model, arrays(training.ema), params.architecture)
         rolling.clear()

@@ -10,7 +10,6 @@ from adaptive_neon.jobs.files import read_json
 from adaptive_neon.jobs.job import job
 from adaptive_neon.search.settings import split
 from adaptive_neon.studies import figures
-from adaptive_neon.studies.comparison import with_intervals
 
 inputs, params = snakemake.input, snakemake.params
 
@@ -29,11 +28,7 @@ with job(snakemake.log[0], snakemake.threads):
     figures.save_figure(figures.plot_snapshots(summary), folder / "snapshots.svg")
     selections = {key: read_json(path) for key, path in zip(params.snapshots, inputs.selections, strict=True)}
     for replica in dict.fromkeys(replica for replica, _ in selections):
-        curves = {
-            kimg: {point: with_intervals(metrics) for point, metrics in selection["search"].items()}
-            for (of, kimg), selection in selections.items()
-            if of == replica
-        }
+        curves = {kimg: selection["search"] for (of, kimg), selection in selections.items() if of == replica}
         figures.save_figure(figures.plot_diagonal(curves), folder / f"replica-{replica}/diagonal.svg")
 
     folder /= "replica-0"
@@ -44,14 +39,16 @@ with job(snakemake.log[0], snakemake.threads):
     for entry, positions in zip(summary["snapshots"], params.images, strict=True):
         kimg = entry["kimg"]
         selection = selections[0, kimg]
-        if params.grid_points:
-            # With several sampler settings, those of the winner.
-            _, settings = split(selection["roles"]["blockwise"])
-            fids = {point: selection["search"][point + settings]["fid"] for point in params.grid_points}
-            figure = figures.plot_grid(
-                fids, [split(name)[0] for name in selection["indistinguishable"] if name.endswith(settings)]
-            )
-            figures.save_figure(figure, folder / f"grid-{kimg}.svg")
+        # With several sampler settings, those of the winner.
+        _, settings = split(selection["roles"]["blockwise"])
+        fids = {point: selection["search"][point + settings]["fid"] for point in params.search_points}
+        similar = [split(name)[0] for name in selection["indistinguishable"] if name.endswith(settings)]
+        if params.points == "grid":
+            figures.save_figure(figures.plot_grid(fids, similar), folder / f"grid-{kimg}.svg")
+        elif params.points == "surface":
+            chosen = {role: split(selection["roles"][role])[0] for role in ("global", "blockwise")}
+            figure = figures.plot_surface(selection["surface"], fids, chosen)
+            figures.save_figure(figure, folder / f"surface-{kimg}.svg")
         models = {"base": summary["base"]} | {role: entry[role] for role in selection["roles"] if role != "base"}
         figures.save_figure(figures.plot_classes(models), folder / f"classes-{kimg}.svg")
         rows = held_out_images(selection["roles"], positions)

@@ -1,4 +1,4 @@
-"""Train θ_r on its own images, from the previous snapshot to this one; θ_s is the moving average."""
+"""Train θ_r on its own images, or on others, from the previous snapshot to this one; θ_s is the moving average."""
 
 from functools import partial
 
@@ -17,7 +17,7 @@ in_processes(run["training_processes"], snakemake.log[0])
 with job(snakemake.log[0], snakemake.threads), process_group(run["device"]) as device:
     base = read_checkpoint(snakemake.input.base)
     images, labels = read_images(snakemake.input.images, "images")
-    until = int(snakemake.wildcards.kimg) * 1000
+    until = round((params.get("after", 0) + int(snakemake.wildcards.kimg)) * 1000)
 
     settings = TrainingSettings.from_section(params.training | {"seed": params.seed})
     network = load(base, settings.family).to(device)

@@ -1,4 +1,4 @@
-"""Sample images from θ_r, or from θ_r and θ_s merged at each point of a cell, on equal seeds; or join shards."""
+"""Sample images from θ_r, merged with θ_s or guided by it at each point of a cell, on equal seeds; or join."""
 
 from functools import partial
 
@@ -11,7 +11,7 @@ def sample():
     from adaptive_neon.families.batches import batch_size
     from adaptive_neon.families.checkpoints import Checkpoint, read_checkpoint
     from adaptive_neon.families.loading import load, load_codec
-    from adaptive_neon.families.sampling import balanced_classes, sample_models
+    from adaptive_neon.families.sampling import Guided, balanced_classes, sample_models
     from adaptive_neon.jobs.device import pick_device, pick_precision
     from adaptive_neon.jobs.rolling import RollingCheckpoint, fingerprint
     from adaptive_neon.merging.blocks import assign_blocks
@@ -22,16 +22,19 @@ def sample():
     device = pick_device(run["device"])
     first, count = params.seeds
     base = read_checkpoint(inputs.base)
+    names = params.get("points", ["images"])
     if inputs.get("tuned"):
         tuned = read_checkpoint(inputs.tuned)
         block_of = assign_blocks(base.weights, params.blocks)
-        names = params.points
-    else:
-        tuned, names = None, ["images"]
 
     def load_network(name):
-        tensors = Merged(base.tensors, tuned.tensors, parse_point(name), block_of) if tuned else base.tensors
-        return load(Checkpoint(tensors, base.architecture)).to(device)
+        if inputs.get("weak"):
+            w = next(iter(parse_point(name).values()))
+            return Guided(load(base), load(read_checkpoint(inputs.weak)), w).to(device)
+        if inputs.get("tuned"):
+            tensors = Merged(base.tensors, tuned.tensors, parse_point(name), block_of)
+            return load(Checkpoint(tensors, base.architecture)).to(device)
+        return load(base).to(device)
 
     batch = run["sampling_batch"] or batch_size(device.type, base.architecture["img_resolution"])
     dtype = pick_precision(run["precision"], device)

@@ -1,21 +1,12 @@
-"""The best single weight and the best point of a snapshot's grid."""
+"""The winners of a search: the best single weight and the best weights per block of a snapshot."""
 
 from adaptive_neon.jobs.files import read_json, write_json
 from adaptive_neon.jobs.job import job
-from adaptive_neon.search.selection import indistinguishable, roles
+from adaptive_neon.search.rounds import joined_cells, outcome
 
 with job(snakemake.log[0], snakemake.threads):
     params = snakemake.params
-    metrics = {}
-    for path in snakemake.input:
-        metrics |= read_json(path)
-    fids = {point: values["fid"] for point, values in metrics.items()}
-    found = roles(fids, params.points, params.base, params.collapsed)
-    points = {point: metrics[point] for point in params.points}
-    outcome = {
-        "roles": found,
-        "indistinguishable": indistinguishable(points, found["blockwise"]),
-        "search": metrics,
-    }
-    write_json(snakemake.output[0], outcome)
-    print(found)
+    rounds = [joined_cells(map(read_json, snakemake.input.first)), *map(read_json, snakemake.input.later)]
+    found = outcome(params.method, params.region, params.points, params.base, params.collapsed, rounds)
+    write_json(snakemake.output[0], found)
+    print(found["roles"])

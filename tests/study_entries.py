@@ -40,7 +40,12 @@ def entry(kimg=12, **changes):
     } | changes
     search = {ROLES["global"]: metrics(3.1, (3.1, 3.1)), ROLES["blockwise"]: metrics(2.4, (2.4, 2.4))}
     return compare(
-        kimg, ROLES, [ROLES["blockwise"]], search, {ROLES[role]: values for role, values in heldout.items()}
+        kimg,
+        {ROLES[role]: values for role, values in heldout.items()},
+        roles=ROLES,
+        indistinguishable=[ROLES["blockwise"]],
+        search=search,
+        chosen_by=search,
     )
 
 

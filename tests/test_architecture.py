@@ -24,6 +24,7 @@ def test_arrows_point_one_way(imports):
     assert order.index("merging") < order.index("search") < order.index("toy") < order.index("commands")
     assert order.index("families") < order.index("studies")
     assert imports["collapse"] <= {"merging", "statistics", "studies"}
+    assert imports["rivals"] <= {"families", "merging", "search", "studies"}
     assert imports["loops"] <= {"evaluation", "statistics", "studies"}
 
 

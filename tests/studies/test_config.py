@@ -9,6 +9,7 @@ from adaptive_neon.studies.layers import read_config, read_scalars
 
 ROOT = Path(__file__).parents[2]
 MISSING = object()
+RIVAL = [{"name": "a", "kind": "guidance"}]
 
 
 @pytest.fixture(scope="module")
@@ -53,11 +54,12 @@ def test_the_default_is_sound(config, schema):
         ("replicas", 3),
         ("run.device", "cuda"),
         ("classes", "drawn"),
+        ("search.method", "surface"),
         ("base.architecture.label_dim", 0),  # without classes there is nothing to balance
     ],
 )
 def test_sound_changes(config, schema, key, value):
-    config["search"] = {"images": 2000, "first_seed": 0}
+    config["search"] = {"method": "grid", "images": 2000, "rounds": 1, "first_seed": 0}
     config["finetune"]["batch"] = 256
     change(config, key, value)
     check_config(config, schema)
@@ -168,6 +170,9 @@ def test_faults_of_one_key(config, schema, refuses, key, value, words):
         ({"search.first_seed": 50_100}, "heldout.first_seed", "overlap"),
         ({"intervals.seed_blocks": 30}, "search.images", "1000 does not split into intervals.seed_blocks = 30"),
         ({"heldout.images": 5001}, "heldout.images", "5001 does not split"),
+        ({"search.rounds": 2}, "search.rounds", "a grid is drawn in one"),
+        ({"search.method": "surface", "grid.weights": [0.5]}, "grid.weights", "span 0, too little for a surface"),
+        ({"search.method": "race", "search.rounds": 51}, "heldout.first_seed", "the search seeds 0–50999"),
         (
             {"search.images": 250},
             "search.images",
@@ -189,6 +194,31 @@ def test_faults_of_one_key(config, schema, refuses, key, value, words):
         ({"loop.regimes": [{"name": "a", "data": "fresh", "real": 0.0001}]}, "loop.regimes.0.real", "0 of 1500"),
         ({"loop.regimes": 2 * [{"name": "a", "data": "replace"}]}, "loop.regimes", "repeat"),
         ({"loop.generations": 900, "replicas": 9}, "loop.generations", "more than 10,000"),
+        ({"rivals": 2 * [{"name": "a", "kind": "guidance"}]}, "rivals", "repeat"),
+        ({"rivals": [{"name": "global", "kind": "guidance"}]}, "rivals", "global is the name of a model"),
+        ({"rivals": RIVAL, "loop.generations": 1}, "rivals", "a study of a loop has none"),
+        ({"rivals": RIVAL, "search.method": "race"}, "rivals", "search.method is race"),
+        ({"rivals": [{"name": "a", "kind": "synthetic"}]}, "rivals.0.sampler", "kind: synthetic needs it"),
+        ({"rivals": [RIVAL[0] | {"as": "base"}]}, "rivals.0.as", "no key of kind: guidance"),
+        ({"rivals": [RIVAL[0] | {"weights": [1, 2, 3, 4]}]}, "rivals.0.weights", "4 candidates"),
+        (
+            {"rivals": [{"name": "a", "kind": "synthetic", "sampler": {}}], "direction": "random"},
+            "rivals.0.kind",
+            "direction is random",
+        ),
+        ({"rivals": [{"name": "a", "kind": "averaged"}]}, "rivals.0.kind", "one self-training; set replicas"),
+        (
+            {"rivals": [{"name": "a", "kind": "synthetic", "sampler": {"sigma_max": 0.001}}]},
+            "rivals.0",
+            "not below sampler.sigma_max, 0.001",
+        ),
+        (
+            {"rivals": [{"name": "a", "kind": "sampler", "searched": {"sigma_min": [0.1, 90]}}]},
+            "rivals.0",
+            "not below sampler.sigma_max, 80",
+        ),
+        ({"rivals": [{"name": "a", "kind": "sampler", "searched": {"step": [4]}}]}, "rivals.0.searched", "steps?"),
+        ({"rivals": [{"name": "a/b", "kind": "guidance"}]}, "rivals.0.name", "must match"),
         ({"loop.generations": 2, "loop.first_seed": 52000}, "loop.first_seed", "overlap the heldout seeds"),
         (
             {"loop.generations": 100, "loop.images": 9000, "replicas": 2},
@@ -209,7 +239,7 @@ def test_faults_of_one_key(config, schema, refuses, key, value, words):
     ],
 )
 def test_faults_between_keys(config, schema, refuses, changes, key, words):
-    config["search"] = {"images": 1000, "first_seed": 0}
+    config["search"] = {"method": "grid", "images": 1000, "rounds": 1, "first_seed": 0}
     config["heldout"] = {"images": 5000, "first_seed": 50_000}
     config["synthetic"] = {"images": 1000, "first_seed": 100_000}
     config["finetune"]["batch"] = config["base"]["training"]["batch"] = 256

@@ -15,6 +15,8 @@ import yaml
 from adaptive_neon.errors import InputError
 from adaptive_neon.families.networks.settings import UNET_BLOCKS
 from adaptive_neon.merging.grid import parse_point, point_name
+from adaptive_neon.rivals.plan import read_rivals
+from adaptive_neon.search.settings import parse_settings, settings_name
 from adaptive_neon.studies.config import check_config, check_network, complete_schema
 from adaptive_neon.studies.layers import read_scalars
 from adaptive_neon.studies.plan import Study
@@ -175,7 +177,7 @@ def contradiction(draw):
         return put(DEFAULT, ("blocks", index, "pattern"), pattern), "blocks"
     if kind == 8:
         weights = draw(st.lists(st.integers(-100, 100), min_size=22, max_size=99, unique=True))
-        return put(DEFAULT, ("grid", "weights"), weights), "grid.weights"
+        return put(put(DEFAULT, ("search", "method"), "grid"), ("grid", "weights"), weights), "grid.weights"
     if kind == 9:
         blocks, classes = DEFAULT["intervals"]["seed_blocks"], DEFAULT["base"]["architecture"]["label_dim"]
         images = blocks * draw(st.integers(2, 500).filter(lambda n: n % classes))
@@ -240,23 +242,46 @@ def sound(draw):
     images = [count * classes for count in images]
     seed = draw(st.integers(0, 1000))
     config["intervals"]["seed_blocks"] = blocks
-    config["search"] = {"images": images[0] * blocks, "first_seed": seed}
+    method = draw(st.sampled_from(["grid", "surface", "race"]))
+    rounds = 1 if method == "grid" else draw(st.integers(1, 3))
+    config["search"] = {"method": method, "images": images[0] * blocks, "rounds": rounds, "first_seed": seed}
     config["heldout"] = {
         "images": images[1] * blocks,
-        "first_seed": seed + images[0] * blocks + draw(st.integers(0, 9)),
+        "first_seed": seed + rounds * images[0] * blocks + draw(st.integers(0, 9)),
     }
     config["synthetic"] = {"images": draw(st.integers(6, 1000)), "first_seed": draw(st.integers(0, 10**5))}
     config["finetune"]["snapshots_kimg"] = draw(
         st.lists(st.integers(1, 99), min_size=1, max_size=3, unique=True).map(sorted)
     )
     weights = st.lists(st.floats(-9, 9), max_size=3, unique=True)
-    config["grid"] = {"weights": [0.75, *draw(weights.filter(lambda w: 0.75 not in w))], "diagonal": draw(weights)}
+    wide = [0.25, 0.75] if method == "surface" else [0.75]
+    others = weights.filter(lambda found: not set(found) & set(wide))
+    config["grid"] = {"weights": [*wide, *draw(others)], "diagonal": draw(weights)}
     if draw(st.booleans()):
         config["blocks"] = [{"name": "all", "pattern": "."}]
     config["replicas"] = draw(st.integers(1, 3))
     config["loop"]["generations"] = draw(st.integers(0, 3))
+    if method == "grid" and not config["loop"]["generations"]:
+        config["rivals"] = draw(rivals(len(config["grid"]["weights"]), config["replicas"]))
     config["run"] |= {"sampling_batch": draw(st.integers(1, 600)), "shards": draw(st.integers(1, 9))}
     return config
+
+
+def rivals(candidates, replicas):
+    """Sound rivals, at most as many candidates as Neon has."""
+    weights = st.lists(st.floats(-9, 9), min_size=1, max_size=candidates, unique=True)
+    searched = st.fixed_dictionaries({"steps": st.lists(st.integers(2, 40), min_size=1, max_size=2, unique=True)})
+    kinds = [
+        st.fixed_dictionaries({"kind": st.just("guidance")}, optional={"weights": weights, "searched": searched}),
+        st.fixed_dictionaries(
+            {"kind": st.just("training")}, optional={"as": st.sampled_from(["base", "finetune"])}
+        ),
+        st.fixed_dictionaries({"kind": st.just("synthetic"), "sampler": st.just({"rho": 5})}),
+        st.fixed_dictionaries({"kind": st.just("sampler"), "searched": searched}, optional={"weights": weights}),
+        *([st.just({"kind": "averaged"})] if replicas > 1 else []),
+    ]
+    named = st.lists(st.one_of(kinds), max_size=3)
+    return named.map(lambda found: [{"name": f"rival-{i}", **rival} for i, rival in enumerate(found)])
 
 
 def plan(config):
@@ -276,6 +301,9 @@ def plan(config):
             shards = study.shards(images, replica, config["run"]["shards"])
             assert sum(part for _, part in shards) == count
             assert shards[0][0] == first
+    for rival in read_rivals(config).values():
+        for name in rival.candidates:
+            assert "/" not in name and point_name(parse_point(name)) + settings_name(parse_settings(name)) == name
     assert [study.previous_snapshot(kimg) for kimg in study.snapshots] == [0, *study.snapshots[:-1]]
     return study
 

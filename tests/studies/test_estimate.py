@@ -38,7 +38,7 @@ def study(config):
     config["finetune"]["snapshots_kimg"] = [10, 30]
     config["base"]["training"]["kimg"] = 100
     config["synthetic"]["images"] = 1000
-    config["search"] = {"images": 2000, "first_seed": 0}
+    config["search"] = {"method": "grid", "images": 2000, "rounds": 1, "first_seed": 0}
     config["heldout"] = {"images": 5000, "first_seed": 5000}
     config["sampler"]["steps"] = 18
     config["replicas"] = 2
@@ -61,6 +61,14 @@ def test_what_the_rules_have_to_do(study):
         "generate": (cells + winners, images),
         "measure": (cells + winners, images),
     }
+
+
+def test_further_rounds_draw_at_most_all_points_again(study):
+    one = by_name(rules_of(study, 3e6, 35e6))
+    study["search"] |= {"method": "race", "rounds": 3}
+    three = by_name(rules_of(study, 3e6, 35e6))
+    points = 2 * 2 * 2 * 8  # rounds · replicas · snapshots · points, a job each
+    assert three["generate"] == (one["generate"][0] + points, one["generate"][1] + points * 2000)
 
 
 def test_shards_are_jobs_of_their_own(study):

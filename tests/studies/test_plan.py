@@ -8,13 +8,14 @@ from adaptive_neon.studies.plan import BASE_KIMG, Study
 @pytest.fixture
 def study(config):
     config["finetune"]["snapshots_kimg"] = [550, 1051, 1551]
+    config["search"]["method"] = "grid"
     config["grid"] = {"weights": [0.5, 0.75, 1.0], "diagonal": [-1, -0.5, 0, 0.25, 1.0, 1.5, 2]}
     return Study(config)
 
 
 def test_points(study):
     assert study.blocks == ["enc", "mid", "dec"]
-    assert len(study.grid_points) == 3**3
+    assert len(study.search_points) == 3**3
     assert [point["enc"] for point in study.diagonal_points] == [-1, -0.5, 0, 0.25, 0.5, 0.75, 1, 1.5, 2]
     assert all(map(is_single, study.diagonal_points))
     # 3 cells of one weight, 3 of two, 1 of three, and the 6 weights of the diagonal that the grid has not.
@@ -25,11 +26,30 @@ def test_points(study):
 
 
 def test_one_block_is_plain_neon(config):
+    config["search"]["method"] = "grid"
     config["grid"] = {"weights": [0.5, 1], "diagonal": [-1, 0]}
     config["blocks"] = [{"name": "all", "pattern": ""}]
     study = Study(config)
-    assert study.grid_points == [{"all": 0.5}, {"all": 1.0}]
+    assert study.search_points == [{"all": 0.5}, {"all": 1.0}]
     assert list(study.cells) == ["0.5", "1.0", "-1.0", "0.0"]
+
+
+def test_a_surface_has_its_design_and_the_single_weights(config):
+    """1 + 3·2 + 3 points of three blocks; only the centre is a single weight; the diagonal goes further."""
+    config["search"]["method"] = "surface"
+    config["grid"] = {"weights": [1.0, 0.5, 0.75], "diagonal": [-1, 0]}
+    study = Study(config)
+    assert study.region == (0.5, 1.0)
+    assert len(study.search_points) == 10 + 2
+    assert {name: len(points) for name, points in study.cells.items()} == {
+        "0.75": 1, "0.5_0.75": 3, "0.75_1.0": 6, "0.5": 1, "1.0": 1, "-1.0": 1, "0.0": 1
+    }  # fmt: skip
+
+
+def test_each_round_has_seeds_of_its_own(config):
+    config["search"] |= {"images": 300, "first_seed": 10, "rounds": 2}
+    study = Study(config)
+    assert [study.seeds("search", 0, round_) for round_ in study.rounds] == [(10, 300), (310, 300)]
 
 
 def test_snapshots_chain(study):
@@ -46,7 +66,7 @@ def test_a_later_snapshot_leaves_the_earlier_ones_as_they_are(config, study):
 def test_seeds(config):
     config |= {"replicas": 3, "replica_stride": 1_000_000}
     config["finetune"]["seed"] = 7
-    config["search"] = {"images": 2000, "first_seed": 0}
+    config["search"] |= {"images": 2000, "first_seed": 0}
     config["heldout"] = {"images": 50_000, "first_seed": 50_000}
     config["synthetic"] = {"images": 6000, "first_seed": 100_000}
     study = Study(config)
@@ -73,7 +93,7 @@ def test_seeds(config):
     ],
 )
 def test_shards_are_whole_batches_in_the_order_of_the_seeds(config, images, batch, shards, sizes):
-    config["search"] = {"images": images, "first_seed": 7}
+    config["search"] |= {"images": images, "first_seed": 7}
     config["run"] |= {"sampling_batch": batch}
     config |= {"replicas": 2, "replica_stride": 1_000_000}
     found = Study(config).shards("search", 1, shards)

@@ -30,6 +30,13 @@ EXPERIMENTS = {  # some jobs of each
     "digits-null": {("base",), ("extractor",), ("randomise", "4", "12")},
     "digits-one-block": {("base",), ("extractor",), ("finetune", "0", "25")},
     "digits-replicas": {("base",), ("extractor",), ("finetune", "4", "12")},
+    "digits-rivals": {
+        ("base",),
+        ("extractor",),
+        ("average", "averaged", "12"),
+        ("rival_finetune", "2", "synthetic-4-steps", "12"),
+    },
+    "cifar10-rivals": {("base",), ("import_extractor",), ("linearity", "0", "50")},
     "digits-loop": {("base",), ("loop_correct", "2", "neon", "6"), ("loop_measure", "2", "half-real", "6")},
     "cifar10-loop": {("base",), ("import_extractor",), ("loop_correct", "0", "neon", "4")},
     "families": {("base",), ("extractor",), ("finetune", "2", "25")},

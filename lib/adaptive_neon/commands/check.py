@@ -23,6 +23,6 @@ def run(configs: list[Path]) -> None:
 
     study = Study(read_experiment(configs))
     say(
-        f"{configs[-1]}: {len(study.grid_points)} points of {len(study.blocks)} blocks, "
+        f"{configs[-1]}: {len(study.search_points)} points of {len(study.blocks)} blocks, "
         f"snapshots at {', '.join(map(str, study.snapshots))} kimg, replicas: {len(study.replicas)}"
     )

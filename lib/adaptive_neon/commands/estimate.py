@@ -6,6 +6,7 @@ the network's floating-point operations and what a device is taken to sustain.
 
 import argparse
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from statistics import mean
 
@@ -41,21 +42,23 @@ def say_estimate(config: Mapping, architecture: Mapping, device: str | None, res
     from adaptive_neon.families import family_of
     from adaptive_neon.families.loading import arguments
     from adaptive_neon.loops import estimate as loops
+    from adaptive_neon.rivals import estimate as rivals
     from adaptive_neon.search.settings import combinations
     from adaptive_neon.studies.estimate import FLOPS, estimate_lines, estimates, measured_rates, rules_of
 
     device = device or {"cpu": "cpu", "cuda": "H100"}[config["run"]["environment"]]
     family = family_of(architecture)
     network = arguments(architecture)
-    drawing = family.drawing_flop(network, config["sampler"])
+    drawing_flop = partial(family.drawing_flop, network)
+    drawing = drawing_flop(config["sampler"])
     settings = combinations(config["grid"].get("sampler", {}))
-    searching = mean(family.drawing_flop(network, config["sampler"] | setting) for setting in settings)
+    searching = mean(drawing_flop(config["sampler"] | setting) for setting in settings)
     training = family.training_flop(network)
     if config["loop"]["generations"]:
         rules = loops.rules_of(config, training, drawing)
     else:
-        rules = rules_of(config, training, drawing, searching)
-    rates = measured_rates(config, results, loops.work_of)
+        rules = rules_of(config, training, drawing, searching) + rivals.rules_of(config, training, drawing_flop)
+    rates = measured_rates(config, results, lambda *job: loops.work_of(*job) or rivals.work_of(*job))
     for line in estimate_lines(estimates(rules, rates, FLOPS[device]), device):
         say(line)
     if not all(rule.name in rates for rule in rules if rule.work):

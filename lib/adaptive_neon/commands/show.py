@@ -17,7 +17,8 @@ def run(results: Path) -> None:
     from adaptive_neon.jobs.foreign import reading
     from adaptive_neon.jobs.times import stage_times, time_lines
     from adaptive_neon.loops import summary as loops
-    from adaptive_neon.studies.wording import terminal_lines
+    from adaptive_neon.rivals import results as rivals
+    from adaptive_neon.studies.wording import snapshot_shown, terminal_lines
     from adaptive_neon.toy import summary as toy
 
     path = results / "summary.json"
@@ -31,6 +32,8 @@ def run(results: Path) -> None:
             "loop": loops.terminal_lines,
         }
         told = lines_of.get(summary.get("study"), terminal_lines)(summary)
+        if (beside := results / "rivals.json").exists() and "snapshots" in summary:
+            told += rivals.sentences(read_json(beside), snapshot_shown(summary)["kimg"])
     times = time_lines(stage_times(results))
     for line in ("job times, summed over jobs that ran side by side:", *times, *told):
         say(line)

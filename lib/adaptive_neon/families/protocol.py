@@ -22,6 +22,8 @@ class Settings(Protocol):
         SAMPLER: sampler settings for a model that brings none of its own.
         PUBLISHED: suffixes of the files that the family's authors publish.
         LIBRARY: the name of the library whose folders hold the family's models; only where there is one.
+        NOISE_LEVEL: what a figure calls the noise level of a prediction; only of a family with `Family.predict`,
+            whose models can guide each other (see `sampling.Guided`).
     """
 
     SCHEMA: Mapping[str, Mapping]
@@ -165,6 +167,33 @@ class Family(Protocol):
         Returns:
             uint8 [N, H, W, C] and classes int64 [N], on the CPU. If any image is not finite, the model has
             diverged and the images are empty, [0, H, W, C].
+        """
+
+    def levels(self, network: nn.Module, sampler: Mapping) -> list[float]:
+        """The noise levels at which the sampler evaluates the network, in its order; only with `predict`."""
+
+    def predict(
+        self,
+        network: nn.Module,
+        images: Tensor,
+        noise: Tensor,
+        level: float,
+        labels: Tensor | None,
+        dtype: torch.dtype = torch.float32,
+    ) -> Tensor:
+        """What the network predicts of noisy images, affine in the score: a denoised image or a velocity.
+
+        Only of a family whose sampler needs nothing of a model but this, so that a combination of the predictions
+        of two models can be sampled.
+
+        Args:
+            images: in [−1, 1], float32 [N, C, H, W].
+            noise: standard normal, of the same shape.
+            level: one of `levels`.
+            labels: class of each, int64 [N]; None for a network without classes.
+
+        Returns:
+            float32 [N, C, H, W].
         """
 
     def training_flop(self, architecture: Mapping) -> float:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -63,14 +64,16 @@ def draw_from_noise(
     dtype: torch.dtype,
     guidance: float = 1,
     shape: Sequence[int] | None = None,
+    guided: Callable[[Tensor], bool] = lambda level: True,
 ) -> tuple[Tensor, Tensor]:
     """The images of one batch of seeds, for families that turn noise into an image (see `protocol.Family.draw`).
 
     Args:
         network: takes `class_labels`, one-hot, and `dtype` as keyword arguments.
         solve: (network with these arguments given, noise [N, C, H, W]) → images in [−1, 1].
-        guidance: scale of the classifier-free guidance, 1 for none (see `guided`).
+        guidance: scale of the classifier-free guidance, 1 for none (see `with_guidance`).
         shape: of the noise of an image; None for the image's own.
+        guided: the noise level or time of an evaluation → whether it is guided.
     """
     device = next(network.parameters()).device
     shape = shape or (network.img_channels, network.img_resolution, network.img_resolution)
@@ -81,19 +84,24 @@ def draw_from_noise(
     if guidance == 1:
         evaluate = partial(network, class_labels=hot, dtype=dtype)
     else:
-        evaluate = guided(partial(network, dtype=dtype), hot, guidance)
+        evaluate = with_guidance(partial(network, dtype=dtype), hot, guidance, guided)
     return to_uint8(solve(evaluate, noise.to(device))).cpu(), labels
 
 
-def guided(
-    network: Callable[..., Tensor], labels: Tensor, scale: float, null: Tensor | None = None
+def with_guidance(
+    network: Callable[..., Tensor],
+    labels: Tensor,
+    scale: float,
+    guided: Callable[[Tensor], bool] = lambda level: True,
+    null: Tensor | None = None,
 ) -> Callable[..., Tensor]:
     """Classifier-free guidance (Ho and Salimans 2022, arXiv 2207.12598): f(x, ∅) + scale·(f(x, c) − f(x, ∅)).
 
     Args:
-        network: f(x, …, class_labels=…) for x [N, C, H, W].
+        network: f(x, level, …, class_labels=…) for x [N, C, H, W].
         labels: c of each image, one-hot [N, label_dim] or whatever the network takes.
-        scale: 1 gives f(x, c), 0 gives f(x, ∅); either takes two evaluations, in one batch.
+        scale: as of `away_from`; two evaluations, in one batch.
+        guided: the noise level → whether f is guided there; elsewhere it is f(x, c), in one evaluation.
         null: ∅ of each image, in the shape of the labels; None for rows of zeros.
 
     Returns:
@@ -101,11 +109,45 @@ def guided(
     """
     both = torch.cat([torch.zeros_like(labels) if null is None else null, labels])
 
-    def evaluate(x: Tensor, *args: Tensor, **kwargs: Tensor) -> Tensor:
-        null, conditional = network(torch.cat([x, x]), *args, class_labels=both, **kwargs).chunk(2)
-        return null + scale * (conditional - null)
+    def evaluate(x: Tensor, level: Tensor, *args: Tensor, **kwargs: Tensor) -> Tensor:
+        if not guided(level):
+            return network(x, level, *args, class_labels=labels, **kwargs)
+        without, of_class = network(torch.cat([x, x]), level, *args, class_labels=both, **kwargs).chunk(2)
+        return away_from(without, of_class, scale)
 
     return evaluate
+
+
+def away_from(weak: Tensor, strong: Tensor, scale: float) -> Tensor:
+    """weak + scale·(strong − weak), every guidance: 0 is the weak output, 1 the strong one, 2 goes on as far."""
+    return weak + scale * (strong - weak)
+
+
+class Guided(nn.Module):
+    """θ_r guided by θ_s: D = (1 + w)·D_r − w·D_s, of whatever the two networks predict, in two evaluations.
+
+    With θ_s trained on images of θ_r this is SIMS (Alemohammad et al. 2024, arXiv 2408.16333), and with any
+    worse network autoguidance at scale 1 + w (Karras et al. 2024, arXiv 2406.02507). Neon, θ_r − w·(θ_s − θ_r), is
+    the same to first order in θ_s − θ_r, in one evaluation. For all else the network is θ_r.
+
+    Args:
+        strong: θ_r.
+        weak: θ_s, of the same architecture.
+        w: of all noise levels.
+    """
+
+    def __init__(self, strong: nn.Module, weak: nn.Module, w: float):
+        super().__init__()
+        self.strong, self.weak, self.w = strong, weak, w
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return super().__getattr__(name)
+        except AttributeError:
+            return getattr(self.strong, name)
+
+    def forward(self, *args: Any, **kwargs: Any) -> Tensor:
+        return away_from(self.weak(*args, **kwargs), self.strong(*args, **kwargs), 1 + self.w)
 
 
 def sample_models(

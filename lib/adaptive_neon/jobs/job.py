@@ -19,11 +19,15 @@ from adaptive_neon.jobs.foreign import reason
 from adaptive_neon.jobs.lock import RUN, another_run_has_begun
 
 ERROR = "adaptive-neon: "  # begins the one line of a job that failed
+# glibc then keeps what a batch frees for the next one. Otherwise the kernel takes it back and must zero it anew,
+# which is a third of the time of a job that draws 3,000 images of the digits.
+MALLOC = {"MALLOC_TRIM_THRESHOLD_": str(2**31 - 1), "MALLOC_MMAP_THRESHOLD_": str(2**30)}
 ERASE = "\r\x1b[K"  # the line that a terminal's cursor is on, where the run tells its progress
 
 
 def tie_jobs_to_workflow(main: bool) -> None:
-    """Called by the workflow: its jobs end when this process does, and find this library in any environment.
+    """Called by the workflow: its jobs end when this process does, find this library in any environment, and keep
+    the memory that they free.
 
     Args:
         main: this is the workflow itself, not the process that runs one of its jobs, on a cluster perhaps.
@@ -37,6 +41,7 @@ def tie_jobs_to_workflow(main: bool) -> None:
         raise InputError("another run has begun in this folder; this job belongs to one that is over")
     os.environ["ADAPTIVE_NEON_PARENT"] = str(os.getpid())
     os.environ["PYTHONPATH"] = str(Path(__file__).parents[2])
+    os.environ.update(MALLOC | os.environ)
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """The merge: negative extrapolation from the collapsed model, on plain arrays."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
@@ -67,6 +67,41 @@ class Merged(Mapping[str, np.ndarray]):
 
     def __len__(self) -> int:
         return len(self.base)
+
+
+class Mean(Mapping[str, np.ndarray]):
+    """The mean of several models, such as θ_s of several self-trainings: their directions θ_s − θ_r are averaged.
+
+    A tensor is computed each time that it is asked for, in float64; it has the type of the first model's.
+
+    Args:
+        models: parameter name → array, at least one, all of the same names and shapes.
+        weights: the names of the weights. All other tensors are the first model's.
+
+    Raises:
+        InputError: the models differ in names or shapes.
+    """
+
+    def __init__(self, models: Sequence[Mapping[str, np.ndarray]], weights: Collection[str]):
+        for other in models[1:]:
+            require_same_names(models[0], other)
+        self.models, self.weights = models, set(weights)
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        first, *others = (model[name] for model in self.models)
+        if name not in self.weights:
+            return first
+        total = first.astype(np.float64)
+        for other in others:
+            require_same_shape(name, first, other)
+            total += other
+        return (total / len(self.models)).astype(first.dtype)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.models[0])
+
+    def __len__(self) -> int:
+        return len(self.models[0])
 
 
 def merge(

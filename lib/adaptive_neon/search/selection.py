@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from adaptive_neon.errors import InputError
 from adaptive_neon.evaluation.measurement import jackknife_replicates
 from adaptive_neon.merging.grid import is_single, parse_point
-from adaptive_neon.search.settings import split
 from adaptive_neon.statistics.jackknife import paired_difference
 
 
@@ -25,26 +24,14 @@ def best_single_point(fids: Mapping[str, float | None]) -> str:
     return best_point({name: fid for name, fid in fids.items() if is_single(parse_point(name))})
 
 
-def roles(fids: Mapping[str, float | None], points: Sequence[str], base: Sequence[str], collapsed: str) -> dict:
-    """The names of the four models of a snapshot.
-
-    The base model is searched over sampler settings like the others, so that the comparison is fair; the collapsed
-    model has the base model's.
+def base_role(fids: Mapping[str, float | None], base: Sequence[str]) -> str:
+    """The name of the base model, at its best sampler settings if they are searched: a fair comparison.
 
     Args:
-        fids: name → FID of all that was searched.
-        points: names in the grid.
+        fids: name → FID.
         base: names of the base model, one for each combination of sampler settings.
-        collapsed: name of the collapsed model, without settings.
     """
-    first = best_point({name: fids[name] for name in base}) if len(base) > 1 else base[0]
-    searched = {name: fids[name] for name in points}
-    return {
-        "base": first,
-        "collapsed": collapsed + split(first)[1],
-        "global": best_single_point(searched),
-        "blockwise": best_point(searched),
-    }
+    return best_point({name: fids[name] for name in base}) if len(base) > 1 else base[0]
 
 
 def indistinguishable(metrics: Mapping[str, Mapping], best: str) -> list[str]:

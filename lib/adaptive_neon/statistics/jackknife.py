@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import stdtrit
+from scipy.special import fdtri, stdtrit
 
 LEVEL = 0.95
 
@@ -38,9 +38,9 @@ class JackknifeReplicates:
         return blocks * self.full - (blocks - 1) * self.without
 
 
-def mean_interval(values: np.ndarray) -> Interval:
-    """Student's 95 % interval for the mean of R ≥ 2 independent values, with R − 1 degrees of freedom."""
-    return _student(np.mean(values), _standard_error(values), len(values) - 1)
+def mean_interval(values: np.ndarray, level: float = LEVEL) -> Interval:
+    """Student's interval for the mean of R ≥ 2 independent values, with R − 1 degrees of freedom."""
+    return _student(np.mean(values), _standard_error(values), len(values) - 1, level)
 
 
 def corrected_interval(metric: JackknifeReplicates) -> Interval:
@@ -54,9 +54,9 @@ def plain_interval(metric: JackknifeReplicates) -> Interval:
     return _student(metric.full, _standard_error(values), len(values) - 1)
 
 
-def paired_difference(a: JackknifeReplicates, b: JackknifeReplicates) -> Interval:
+def paired_difference(a: JackknifeReplicates, b: JackknifeReplicates, level: float = LEVEL) -> Interval:
     """a − b, both corrected for bias; the blocks of a and b are of the same seeds."""
-    return mean_interval(a.pseudo_values - b.pseudo_values)
+    return mean_interval(a.pseudo_values - b.pseudo_values, level)
 
 
 def paired_plain_difference(a: JackknifeReplicates, b: JackknifeReplicates) -> Interval:
@@ -84,6 +84,19 @@ def mean_within(intervals: Sequence[Interval], blocks: int) -> Interval:
     return _student(mean, np.sqrt((errors**2).sum()) / replicas, replicas * (blocks - 1))
 
 
+def confidence_ellipse(values: np.ndarray, count: int = 100) -> np.ndarray:
+    """The 95 % confidence region of two means from R ≥ 3 pairs of values [2, R], as a closed curve [2, count].
+
+    Hotelling's T²: (m − μ)ᵀ S⁻¹ (m − μ) ≤ 2(R − 1)/(R(R − 2))·F(2, R − 2).
+    """
+    runs = values.shape[1]
+    radius = np.sqrt(2 * (runs - 1) / (runs * (runs - 2)) * fdtri(2, runs - 2, LEVEL))
+    angles = np.linspace(0, 2 * np.pi, count)
+    sizes, axes = np.linalg.eigh(np.cov(values))
+    circle = radius * np.array([np.cos(angles), np.sin(angles)])
+    return values.mean(axis=1)[:, None] + axes @ (np.sqrt(sizes.clip(min=0))[:, None] * circle)
+
+
 def wider(a: Interval, b: Interval) -> Interval:
     """The wider of two intervals: over blocks of seeds, and over replicas of the self-training."""
     return max(a, b, key=lambda interval: interval.high - interval.low)
@@ -102,10 +115,10 @@ def _standard_error(values: np.ndarray) -> float:
     return np.std(values, ddof=1) / np.sqrt(len(values))
 
 
-def _student(estimate: float, error: float, freedom: float) -> Interval:
-    half = _quantile(freedom) * error
+def _student(estimate: float, error: float, freedom: float, level: float = LEVEL) -> Interval:
+    half = _quantile(freedom, level) * error
     return Interval(float(estimate), float(estimate - half), float(estimate + half))
 
 
-def _quantile(freedom: float) -> float:
-    return stdtrit(freedom, (1 + LEVEL) / 2)
+def _quantile(freedom: float, level: float = LEVEL) -> float:
+    return stdtrit(freedom, (1 + level) / 2)

@@ -24,26 +24,35 @@ DIAGONAL = ("fid", "fid_corrected", "fid_interval", "precision", "recall")  # of
 
 def compare(
     kimg: int,
+    heldout: Mapping[str, dict],
+    *,
     roles: Mapping[str, str],
     indistinguishable: Iterable[str],
     search: Mapping[str, dict],
-    heldout: Mapping[str, dict],
+    chosen_by: Mapping[str, dict],
+    surface: Mapping | None = None,
+    **_: object,
 ) -> dict:
     """A snapshot's entry in summary.json, and the base model's.
 
     Args:
-        roles: `base`, `collapsed`, `global` (best single weight) and `blockwise` (best point) → point name.
-        indistinguishable: names of the grid points that the search cannot tell from the best one.
-        search: point name → metrics on the search images.
         heldout: point name → metrics on the held-out images.
+        roles: `base`, `collapsed`, `global` (best single weight) and `blockwise` (best point) → point name.
+        indistinguishable: names of the points of the search that it cannot tell from the best one.
+        search: point name → metrics on the search images.
+        chosen_by: names of the best single weight and of the best point → the FID that they were chosen by.
+        surface: of the method surface, where its minima are (see `search.rounds.outcome`).
     """
     entry: dict = {"kimg": kimg}
     for role, name in roles.items():
         entry[role] = _sampler(name) | with_intervals(heldout[name])
     for role in ("global", "blockwise"):
         name = roles[role]
-        entry[role] = {"w": parse_point(name), "search_fid": search[name]["fid"]} | entry[role]
-        entry[role]["winners_curse"] = winners_curse(heldout[name], search[name])
+        entry[role] = {"w": parse_point(name), "search_fid": chosen_by[name]["fid"]} | entry[role]
+        entry[role]["winners_curse"] = winners_curse(heldout[name], chosen_by[name])
+    if surface:
+        entry["global"]["w_interval"] = surface["single_interval"]
+        entry["blockwise"]["w_interval"] = surface["w_interval"]
     entry["indistinguishable"] = [parse_point(name) | parse_settings(name) for name in indistinguishable]
     entry["diagonal"] = []
     for w, name in diagonal(search).items():

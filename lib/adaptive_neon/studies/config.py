@@ -13,6 +13,7 @@ from adaptive_neon.errors import InputError, shown
 from adaptive_neon.families import NAMES, name_of, settings_of
 from adaptive_neon.families.batches import LARGEST
 from adaptive_neon.merging.blocks import assign_blocks
+from adaptive_neon.search.points import search_points
 from adaptive_neon.search.settings import combinations
 
 MOST_POINTS = 10_000  # of a grid: more would take hours to plan, and years to run
@@ -21,9 +22,17 @@ FOLDERS = {  # of results
     "collapse": "the studies of loops",
     "compare": "several studies on one page",
 }
+NARROWEST = 0.1  # range of the weights of a surface, whose points have two digits
 MOST_JOBS = 10_000  # of a study's search: planning them takes Snakemake a minute
 PARTLY_REAL = ("fixed", "fresh")  # the data of a loop's regime that have a share of real images
 JOBS_OF_A_GENERATION = 9  # of a loop, at most
+RIVAL_KEYS = {  # kind of a rival → its keys beside name and kind, and those that it needs
+    "guidance": ({"weights", "searched"}, set()),
+    "training": ({"as"}, set()),
+    "averaged": ({"weights"}, set()),
+    "synthetic": ({"weights", "sampler"}, {"sampler"}),
+    "sampler": ({"weights", "searched"}, {"searched"}),
+}
 HIGHEST_SEED = 2**32 - 1  # torch's generator on a CPU takes 32 bits of a seed
 
 # JSON calls 2.0 an integer and lets infinities pass; a number of images is neither.
@@ -68,14 +77,19 @@ def complete_schema(schema: Mapping, architecture: Mapping | None, imported: boo
         "properties": {"family": {"enum": list(NAMES)}, **own["properties"]},
     }
     sections["sampler"] = {"type": "object", "additionalProperties": False, **family.SCHEMA["sampler"]}
-    sections["grid"]["properties"]["sampler"] = {
+    settings = family.SCHEMA["sampler"]["properties"]
+    axes = {
         "type": "object",
         "additionalProperties": False,
         "properties": {
             key: {"type": "array", "minItems": 1, "uniqueItems": True, "items": value}
-            for key, value in family.SCHEMA["sampler"]["properties"].items()
+            for key, value in settings.items()
         },
     }
+    sections["grid"]["properties"]["sampler"] = axes
+    rival = sections["rivals"]["items"]["properties"]
+    rival["searched"] = axes
+    rival["sampler"] = {"type": "object", "additionalProperties": False, "properties": settings}
     sections["blocks"]["else"] = {"enum": list(family.block_presets(architecture))}
     parts = [complete["$defs"]["training"], family.SCHEMA["training"]]
     for section in (sections["base"]["properties"]["training"], sections["finetune"]):
@@ -197,14 +211,28 @@ def _contradictions(config: Mapping) -> Iterator[tuple[str, str]]:
     if sorted(set(snapshots)) != snapshots:
         yield "finetune.snapshots_kimg", f"{shown(snapshots)} is not rising; sort it and drop what repeats"
     weights, blocks = len(config["grid"]["weights"]), len(block_patterns(config))
-    if count * weights**blocks > MOST_POINTS:
+    search = config["search"]
+    if search["method"] == "grid" and search["rounds"] > 1:
+        yield "search.rounds", f"{search['rounds']}, but a grid is drawn in one; give more search.images, or race"
+    if search["method"] == "surface":
+        span = max(config["grid"]["weights"]) - min(config["grid"]["weights"])
+        if span < NARROWEST:
+            yield (
+                "grid.weights",
+                f"they span {span:g}, too little for a surface; let them span {NARROWEST:g} or search a grid",
+            )
+        points = cells = len(search_points("surface", list(block_patterns(config)), _span(config))) + weights
+    else:
+        points = weights**blocks
+        cells = sum(math.comb(weights, size) for size in range(1, blocks + 1))
+    if count * points > MOST_POINTS:
         settings = f", with {count} combinations of sampler settings," if count > 1 else ""
         yield (
             "grid.weights",
             f"{weights} weights of each of {blocks} blocks{settings} are more than {MOST_POINTS:,} points; "
             "use fewer of one or the other",
         )
-    cells = sum(math.comb(weights, size) for size in range(1, blocks + 1)) + len(config["grid"]["diagonal"])
+    cells += len(config["grid"]["diagonal"]) + (search["rounds"] - 1) * points
     cells *= count
     batch = config["run"]["sampling_batch"] or LARGEST
     shards = min(config["run"]["shards"], math.ceil(config["search"]["images"] / batch))
@@ -269,8 +297,15 @@ def _contradictions(config: Mapping) -> Iterator[tuple[str, str]]:
             "experiment",
             f"{config['experiment']} is the folder of {FOLDERS[config['experiment']]}; choose another name",
         )
+    yield from _rival_contradictions(config)
     yield from _toy_contradictions(config["toy"])
     yield from _collapse_contradictions(config["collapse"])
+
+
+def _span(config: Mapping) -> list[float]:
+    """Lowest and highest weight of the search."""
+    weights = list(map(float, config["grid"]["weights"]))
+    return [min(weights), max(weights)]
 
 
 def _uneven_classes(config: Mapping, block: int) -> str | None:
@@ -283,14 +318,17 @@ def _uneven_classes(config: Mapping, block: int) -> str | None:
     if config["classes"] != "balanced" or not classes or block % classes == 0:
         return None
     return (
-        f"blocks of {block} (intervals.seed_blocks), which {classes} balanced classes cannot share evenly; "
-        f"choose a multiple of {config['intervals']['seed_blocks'] * classes}, other blocks, or classes: drawn"
+        f"blocks of {block} (intervals.seed_blocks), which {classes} balanced classes cannot share evenly; choose "
+        f"a multiple of {config['intervals']['seed_blocks'] * classes}, other blocks, or classes: drawn"
     )
 
 
 def _seeds(config: Mapping) -> dict[str, range]:
     """The seeds of the first replica by the section that says them."""
-    sections = {key: (config[key], config[key]["images"]) for key in ("synthetic", "search", "heldout")}
+    sections = {
+        key: (config[key], config[key].get("rounds", 1) * config[key]["images"])
+        for key in ("synthetic", "search", "heldout")
+    }
     if generations := config["loop"]["generations"]:  # each a block of seeds of its own, and one for Neon's
         sections["loop"] = config["loop"], 2 * (generations + 1) * config["loop"]["images"]
     return {
@@ -337,6 +375,59 @@ def _loop_contradictions(config: Mapping, seeds: Mapping[str, range]) -> Iterato
                 f"seeds {own.start}–{own.stop - 1} overlap the {key} seeds {other.start}–{other.stop - 1}; "
                 "no model may be trained on images that measure it",
             )
+
+
+def _rival_contradictions(config: Mapping) -> Iterator[tuple[str, str]]:
+    rivals, family = config["rivals"], settings_of(config["base"]["architecture"])
+    names = [rival["name"] for rival in rivals]
+    if len(set(names)) < len(names):
+        yield "rivals", f"the names {shown(names)} repeat; give each rival its own"
+    if taken := sorted({"base", "collapsed", "global", "blockwise"} & set(names)):
+        yield "rivals", f"{taken[0]} is the name of a model of every study; choose another"
+    if rivals and config["loop"]["generations"]:
+        yield "rivals", "a study of a loop has none; remove them, or set loop.generations to 0"
+    if rivals and config["search"]["method"] != "grid":
+        yield (
+            "rivals",
+            f"they are searched on a grid, but search.method is {config['search']['method']}, which would search "
+            "Neon better; set it to grid",
+        )
+    jobs = 0
+    for i, rival in enumerate(rivals):
+        key, kind = f"rivals.{i}", rival["kind"]
+        known, needed = RIVAL_KEYS[kind]
+        for foreign in sorted(rival.keys() - known - {"name", "kind"}):
+            yield f"{key}.{foreign}", f"no key of kind: {kind}; remove it"
+        for missing in sorted(needed - rival.keys()):
+            yield f"{key}.{missing}", f"missing, but kind: {kind} needs it; give sampler settings"
+        if kind == "guidance" and not hasattr(family, "NOISE_LEVEL"):
+            name = family_name(config["base"]["architecture"] or {})
+            yield f"{key}.kind", f"guidance, but {name} predicts no noise or velocity to guide by; remove it"
+        if kind == "training" and rival.get("as", "base") == "base" and not config["base"]["training"]:
+            yield f"{key}.as", "base, but base.checkpoint brings no state of its training; set it to finetune"
+        if kind == "synthetic" and config["direction"] == "random":
+            yield f"{key}.kind", "synthetic, but direction is random, whatever the set; remove it"
+        if kind == "averaged" and config["replicas"] < 2:
+            yield f"{key}.kind", "averaged, but there is one self-training; set replicas to 2 or more"
+        weights, grid = rival.get("weights"), config["grid"]["weights"]
+        if weights and len(weights) > len(grid):
+            yield (
+                f"{key}.weights",
+                f"{len(weights)} candidates, but grid.weights has {len(grid)} for Neon; give no more",
+            )
+        axes = config["grid"].get("sampler", {}) | rival.get("searched", {})
+        count = math.prod(map(len, axes.values()))
+        if count > MOST_POINTS:
+            yield f"{key}.searched", f"{count} combinations; use at most {MOST_POINTS}"
+            continue
+        jobs += count * len(weights or grid) + 1
+        for settings in [*combinations(axes), rival.get("sampler", {})]:
+            changed = {**config, "sampler": config["sampler"] | settings}
+            for of, message in family.contradictions(changed):
+                yield f"{key}: {of}", message
+    jobs *= config["replicas"] * len(config["finetune"]["snapshots_kimg"])
+    if jobs > MOST_JOBS:
+        yield "rivals", f"they are {jobs:,} jobs, more than {MOST_JOBS:,}; give fewer, or fewer weights"
 
 
 def _toy_contradictions(toy: Mapping) -> Iterator[tuple[str, str]]:

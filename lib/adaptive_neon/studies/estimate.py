@@ -20,7 +20,7 @@ START_UP = 10.0  # s of a job before it computes
 FEATURES = {"inception": 1.14e10, "inception-clean": 1.14e10}  # FLOP an image (Inception-v3: 5.7 G multiply-adds)
 
 JOB = re.compile(
-    r"replica-\d+/(?P<stage>grid|heldout)-(?P<kimg>\d+)/(?P<cell>.+)-(?P<rule>generate|shard|measure)(-\d+)?"
+    r"replica-\d+/(?P<stage>grid|round-\d+|heldout)-(?P<kimg>\d+)/(?P<cell>.+)-(?P<rule>generate|shard|measure)(-\d+)?"
 )
 
 
@@ -83,10 +83,13 @@ def rules_of(
     cells = per_cell * (snapshots * len(searched) + (base_cell in study.cells))
     points = per_cell * (snapshots * sum(map(len, searched.values())) + (base_cell in study.cells))
     winners = replicas * (3 * snapshots + 1)  # at most: collapsed, best single, best per block; and the base model
-    drawn = points * config["search"]["images"] + winners * config["heldout"]["images"]
+    later = (
+        replicas * snapshots * (len(study.rounds) - 1) * len(study.search_points) * len(study.settings)
+    )  # at most
+    drawn = (points + later) * config["search"]["images"] + winners * config["heldout"]["images"]
     shards = sum(
         number * (len(study.shards(images, 0, run["shards"])) if run["shards"] > 1 else 0)
-        for images, number in (("search", cells), ("heldout", winners))
+        for images, number in (("search", cells + later), ("heldout", winners))
     )
     gpu, training, job = run["device"] != "cpu", run["training_threads"], run["job_threads"]
     features = FEATURES.get(config["features"]["extractor"], 0.0)
@@ -101,8 +104,8 @@ def rules_of(
         Rule("synthetic", replicas, synthetic, drawing_flop, training, gpu),
         Rule("finetune", replicas * snapshots, tuned, training_flop, training, gpu),
         *([Rule("shard", shards, drawn, searching_flop, job, gpu)] if shards else []),
-        Rule("generate", cells + winners, 0 if shards else drawn, searching_flop, job, gpu and not shards),
-        Rule("measure", cells + winners, drawn, features, job, gpu and features > 0),
+        Rule("generate", cells + later + winners, 0 if shards else drawn, searching_flop, job, gpu and not shards),
+        Rule("measure", cells + later + winners, drawn, features, job, gpu and features > 0),
     ]
 
 
@@ -136,7 +139,7 @@ def _work_of(config: Mapping, study: Study, name: str) -> tuple[str, float] | No
         return "finetune", (kimg - study.previous_snapshot(kimg)) * 1000
     if not (match := JOB.fullmatch(name)):
         return None
-    images = {"grid": "search", "heldout": "heldout"}[match["stage"]]
+    images = "heldout" if match["stage"] == "heldout" else "search"
     points = len(study.cells.get(split(match["cell"])[0], ())) if match["stage"] == "grid" else 1
     work = points * config[images]["images"]
     shards = len(study.shards(images, 0, config["run"]["shards"]))

@@ -1,7 +1,7 @@
 """Everything that is drawn. Colours are Okabe and Ito's; markers and dashes tell curves apart without them."""
 
 from collections.abc import Collection, Mapping, Sequence
-from itertools import product
+from itertools import combinations, product
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,9 @@ from matplotlib.patches import Rectangle
 
 from adaptive_neon.jobs.files import replacing
 from adaptive_neon.merging.grid import is_single, parse_point
-from adaptive_neon.studies.comparison import diagonal
+from adaptive_neon.search.surface import Quadratic
+from adaptive_neon.statistics.jackknife import confidence_ellipse
+from adaptive_neon.studies.comparison import change, diagonal, fid_difference
 from adaptive_neon.studies.wording import ROLE_NAMES, headline, plain_fid
 
 BLUE, ORANGE, GREEN, PURPLE, SKY, RED = "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00"
@@ -43,26 +45,25 @@ DIAGONAL_PANELS = {
 
 @rc_context(STYLE)
 def plot_diagonal(curves: Mapping[int, Mapping[str, Mapping]]) -> Figure:
-    """FID, precision and recall on the search images over one weight w for all blocks, with 95 % bands.
+    """FID, precision and recall on the search images over one weight w for all blocks.
 
-    Where sampler settings are searched too, each weight has those of its lowest FID.
+    The bands are 95 % intervals of the difference from the base model, paired by seed, so they have no width at
+    w = 0. Where sampler settings are searched too, each weight has those of its lowest FID.
 
     Args:
-        curves: kimg of self-training → point name → metrics as `comparison.with_intervals` gives them; points with
+        curves: kimg of self-training → point name → metrics, those of the base model among them; points with
             unequal weights are left out.
     """
     figure = Figure(figsize=(WIDTH, 8), layout="constrained")
     panels = figure.subplots(len(DIAGONAL_PANELS), sharex=True, height_ratios=(3, 2, 2))
     for (kimg, metrics), style in zip(curves.items(), CURVES * len(curves), strict=False):
-        points = [(w, metrics[name]) for w, name in diagonal(metrics).items()]
-        weights = [w for w, _ in points]
+        points = {w: metrics[name] for w, name in diagonal(metrics).items()}
+        weights = list(points)
         for axes, name in zip(panels, DIAGONAL_PANELS, strict=True):
-            values = np.array([measured[name] for _, measured in points])
-            axes.plot(weights, values, label=f"{kimg} kimg", markersize=5, **style)
-            bands = np.array([measured[f"{name}_interval"] for _, measured in points]).T
-            if name == "fid":  # its interval is around the corrected FID, which few images can take below 0
-                bands = (bands + values - [measured["fid_corrected"] for _, measured in points]).clip(min=0)
-            axes.fill_between(weights, *bands, color=style["color"], alpha=0.2, linewidth=0)
+            axes.plot(weights, [one[name] for one in points.values()], label=f"{kimg} kimg", markersize=5, **style)
+            if 0.0 in points:  # the base model has not diverged
+                bands = np.array([_band(points[0.0], one, name) for one in points.values()]).T
+                axes.fill_between(weights, *bands.clip(min=0), color=style["color"], alpha=0.2, linewidth=0)
     for axes, label in zip(panels, DIAGONAL_PANELS.values(), strict=True):
         axes.set_ylabel(label)
         for w in (-1, 0):
@@ -78,6 +79,15 @@ def plot_diagonal(curves: Mapping[int, Mapping[str, Mapping]]) -> Figure:
     panels[-1].set_xlabel("weight w, the same in all blocks (no unit)")
     figure.legend(handles, labels, title="self-training", loc="outside lower center", ncols=4, frameon=False)
     return figure
+
+
+def _band(base: Mapping, model: Mapping, name: str) -> np.ndarray:
+    """The interval of a model's difference from the base model, moved to the model's own value."""
+    if name == "fid":
+        difference = fid_difference(base, model)
+        return model["fid"] + difference["fid_corrected"] - np.array(difference["interval"][::-1])
+    difference = change(base, model, name)
+    return model[name] - difference["change"] + np.array(difference["interval"])
 
 
 def plain_log_ticks(axes) -> None:
@@ -136,6 +146,60 @@ def plot_grid(fids: Mapping[str, float | None], outlined: Collection[str] = ()) 
         outline = Rectangle((0, 0), 1, 1, fill=False, label="indistinguishable from the best", **OUTLINE)
         figure.legend(handles=[outline], loc="outside lower center", frameon=False)
     return figure
+
+
+@rc_context(STYLE)
+def plot_surface(surface: Mapping, fids: Mapping[str, float | None], chosen: Mapping[str, str]) -> Figure:
+    """The fitted FID over the weights of each two blocks, through the best weights; of one block, over its weight.
+
+    Args:
+        surface: as `search.rounds.winners` describes it.
+        fids: point name → FID of the points that were drawn; diverged points have None.
+        chosen: `global` and `blockwise` → point name.
+    """
+    points = {name: parse_point(name) for name in fids}
+    best = parse_point(chosen["blockwise"])
+    blocks = list(best)
+    fitted = Quadratic(surface["constant"], np.array(surface["gradient"]), np.array(surface["curvature"]))
+    centre = np.array(list(best.values()))
+    low, high = surface["region"]
+    axis = np.linspace(low - 0.1 * (high - low), high + 0.1 * (high - low), 61)
+    pairs = list(combinations(range(len(blocks)), 2))
+    columns = min(3, max(len(pairs), 1))
+    rows = -(-len(pairs) // columns) or 1
+    figure = Figure(figsize=(WIDTH, 0.9 + 2.9 * rows), layout="constrained")
+    panels = figure.subplots(rows, columns, squeeze=False).ravel()
+    if not pairs:
+        panels[0].plot(axis, [fitted(np.array([w])) for w in axis], color=BLUE, label="fit")
+        drawn = [(point[blocks[0]], fids[name]) for name, point in points.items() if fids[name] is not None]
+        panels[0].plot(*zip(*drawn, strict=True), "o", color=RED, label="drawn")
+        panels[0].axvline(centre[0], color="0.4", linestyle="--", label="minimum")
+        panels[0].set(xlabel=f"w of {blocks[0]}", ylabel="FID on the search images")
+        panels[0].legend(frameon=False)
+        return figure
+    places = surface["places"]
+    for panel, (a, b) in zip(panels, pairs, strict=False):
+        grid = np.array([[fitted(_moved(centre, {a: x, b: y})) for x in axis] for y in axis])
+        lines = panel.contour(axis, axis, grid, levels=12, cmap=colormaps["cividis_r"])
+        panel.clabel(lines, fontsize=6, fmt="%.3g")
+        drawn = [(point[blocks[a]], point[blocks[b]]) for name, point in points.items() if fids[name] is not None]
+        panel.plot(*zip(*drawn, strict=True), "o", color="0.5", markersize=4)
+        panel.plot(centre[a], centre[b], "x", color=RED, markersize=8, markeredgewidth=2)
+        if places and len(places[0]) > 2:
+            region = confidence_ellipse(np.array(places)[[a, b]])
+            panel.plot(*region, color=RED, linestyle="--", linewidth=1.2)
+        panel.set(xlabel=f"w of {blocks[a]}", ylabel=f"w of {blocks[b]}")
+        panel.set(xlim=(axis[0], axis[-1]), ylim=(axis[0], axis[-1]), aspect="equal")
+    for panel in panels[len(pairs) :]:
+        panel.set_visible(False)
+    return figure
+
+
+def _moved(place: np.ndarray, to: Mapping[int, float]) -> np.ndarray:
+    place = place.copy()
+    for index, w in to.items():
+        place[index] = w
+    return place
 
 
 @rc_context(STYLE)

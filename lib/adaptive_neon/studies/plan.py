@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from itertools import pairwise
 
 from adaptive_neon.families.batches import LARGEST
-from adaptive_neon.merging.grid import Point, cells, diagonal, grid
+from adaptive_neon.merging.grid import Point, cells, diagonal
+from adaptive_neon.search.points import search_points
 from adaptive_neon.search.settings import combinations
 from adaptive_neon.studies.config import block_patterns
 
@@ -21,12 +22,16 @@ class Study:
         self.replicas = range(config["replicas"])
         self.snapshots: list[int] = config["finetune"]["snapshots_kimg"]
         weights = sorted(map(float, config["grid"]["weights"]))
-        self.grid_points = grid(dict.fromkeys(self.blocks, weights))
+        self.method: str = config["search"]["method"]
+        self.rounds = range(1, config["search"]["rounds"] + 1)
+        self.region = weights[0], weights[-1]  # of every block
+        self.search_points = search_points(self.method, self.blocks, weights)
         self.settings = combinations(config["grid"].get("sampler", {}))
-        searched_base = {0.0} if len(self.settings) > 1 else set()  # over its sampler settings
-        single = sorted({*searched_base, *weights, *config["grid"]["diagonal"]})
+        single = sorted({0.0, *weights, *config["grid"]["diagonal"]})  # 0: all others are compared with it
         self.diagonal_points = diagonal(self.blocks, single)
-        self.cells: dict[str, list[Point]] = cells([*self.grid_points, *self.diagonal_points])
+        self.cells: dict[str, list[Point]] = cells([*self.search_points, *self.diagonal_points])
+        training = config["base"]["training"]
+        self.trained = 1000 * training["kimg"] if training else None  # images that θ_r has seen, if made here
         self.base_point = dict.fromkeys(self.blocks, 0.0)
         self.collapsed_point = dict.fromkeys(self.blocks, -1.0)
 
@@ -34,17 +39,22 @@ class Study:
         """The snapshot that training to `kimg` continues from, `BASE_KIMG` for the first."""
         return max((snapshot for snapshot in self.snapshots if snapshot < kimg), default=BASE_KIMG)
 
-    def seeds(self, images: str, replica: int) -> tuple[int, int]:
-        """First seed and number of the images named `synthetic`, `search` or `heldout` in a replica."""
-        section = self.config[images]
-        return section["first_seed"] + replica * self.config["replica_stride"], section["images"]
+    def seeds(self, images: str, replica: int, round_: int = 1) -> tuple[int, int]:
+        """First seed and number of the images named `synthetic`, `search` or `heldout` in a replica.
 
-    def shards(self, images: str, replica: int, shards: int) -> list[tuple[int, int]]:
+        Args:
+            round_: of the search, from 1 on; each has seeds of its own.
+        """
+        section = self.config[images]
+        first = section["first_seed"] + (round_ - 1) * section["images"]
+        return first + replica * self.config["replica_stride"], section["images"]
+
+    def shards(self, images: str, replica: int, shards: int, round_: int = 1) -> list[tuple[int, int]]:
         """First seed and number of the images of each of so many shards, or of fewer.
 
         A shard is whole sampling batches: an image depends, by rounding, on the batch that it is drawn in.
         """
-        first, count = self.seeds(images, replica)
+        first, count = self.seeds(images, replica, round_)
         batch = self.config["run"]["sampling_batch"] or LARGEST
         batches = math.ceil(count / batch)
         shards = min(shards, batches)

@@ -40,22 +40,31 @@ def over_replicas(entries: Sequence[Mapping], seed_blocks: int) -> dict:
     """What R ≥ 2 replicas say together of one snapshot: FIDs, weights and differences with two-level intervals."""
     result: dict = {"kimg": entries[0]["kimg"], "replicas": len(entries)}
     for role in ROLES:
-        result[role] = {"fid": two_levels([_fid(entry[role]) for entry in entries], seed_blocks)}
+        result[role] = {"fid": fids_over_replicas([entry[role] for entry in entries], seed_blocks)}
     for role in ("global", "blockwise"):
         result[role]["w"] = _weights([entry[role]["w"] for entry in entries])
         if "sampler" in entries[0][role]:
             winners = Counter(settings_text(entry[role]["sampler"]) for entry in entries)
             result[role]["sampler"] = dict(winners.most_common())
     for name in ("improvement", "blockwise_improvement", "gain"):
-        differences = [entry[name] for entry in entries]
-        levels = two_levels([_difference(difference) for difference in differences], seed_blocks)
-        result[name] = {
-            **(levels or {"fid_corrected": None, "interval": None}),
-            "verdict": verdict(Interval(0.0, *levels["interval"])) if levels else "not distinguishable",
-            "positive": sum(d["fid"] is not None and d["fid_corrected"] > 0 for d in differences),
-            "verdicts": dict(Counter(d["verdict"] for d in differences)),
-        }
+        result[name] = differences_over_replicas([entry[name] for entry in entries], seed_blocks)
     return result
+
+
+def fids_over_replicas(models: Sequence[Mapping], seed_blocks: int) -> dict | None:
+    """The mean FID of R ≥ 2 models as in an entry, with two-level intervals (see `two_levels`)."""
+    return two_levels([_fid(model) for model in models], seed_blocks)
+
+
+def differences_over_replicas(differences: Sequence[Mapping], seed_blocks: int) -> dict:
+    """The mean of R ≥ 2 differences as in an entry, with two-level intervals and the verdict of the wider one."""
+    levels = two_levels([_difference(difference) for difference in differences], seed_blocks)
+    return {
+        **(levels or {"fid_corrected": None, "interval": None}),
+        "verdict": verdict(Interval(0.0, *levels["interval"])) if levels else "not distinguishable",
+        "positive": sum(d["fid"] is not None and d["fid_corrected"] > 0 for d in differences),
+        "verdicts": dict(Counter(d["verdict"] for d in differences)),
+    }
 
 
 def two_levels(estimates: Iterable[Interval | None], seed_blocks: int) -> dict | None:

@@ -238,7 +238,15 @@ def terminal_lines(summary: Mapping) -> list[str]:
         model = entry[role]
         change = "" if None in (model["fid"], base) else f" ({model['fid'] / base - 1:+.0%} against base)"
         lines.append(f"  {label}  {_number(model['fid'])}{change} at {model_text(model)}")
-    return lines + answer(summary)
+    return [*lines, *answer(summary), *price_lines(summary)]
+
+
+def price_lines(summary: Mapping) -> list[str]:
+    """What the search has cost; nothing of a summary from before that was counted."""
+    if not (price := summary.get("price")):
+        return []
+    share = "" if price["of_training"] is None else f", {price['of_training']:.0%} of the base model's training"
+    return [f"The search drew {price['images']:,} images: {price['evaluations']:,} network evaluations{share}."]
 
 
 def weights_text(point: Point) -> str:
@@ -246,6 +254,20 @@ def weights_text(point: Point) -> str:
     if is_single(point):
         return f"{next(iter(point.values())):g}"
     return ", ".join(f"{block} {w:g}" for block, w in point.items())
+
+
+def fitted_weights(model: Mapping) -> str:
+    """The weights that a surface was fitted to with their intervals: `enc 0.52 [0.30, 0.74], mid …`."""
+    intervals = model.get("w_interval")
+    if intervals is None:
+        return f"{weights_text(model['w'])}{', which has no interval' if 'w_interval' in model else ''}"
+    if not isinstance(intervals, Mapping):
+        return f"{weights_text(model['w'])} {_short_ends(intervals)}"
+    return ", ".join(f"{block} {w:g} {_short_ends(intervals[block])}" for block, w in model["w"].items())
+
+
+def _short_ends(interval: Sequence[float]) -> str:
+    return f"[{interval[0]:.2f}, {interval[1]:.2f}]"
 
 
 def model_text(model: Mapping) -> str:

@@ -5,8 +5,9 @@ import yaml
 from adaptive_neon.families import settings_of
 from adaptive_neon.families.checkpoints import read_checkpoint, write_checkpoint
 from adaptive_neon.families.flow import family
-from adaptive_neon.families.loading import arrays, build, load
-from adaptive_neon.families.sampling import guided
+from adaptive_neon.families.loading import arguments, arrays, build, load
+from adaptive_neon.families.pixels import to_uint8
+from adaptive_neon.families.sampling import seeded_noise, with_guidance
 from adaptive_neon.merging.blocks import assign_blocks
 from adaptive_neon.studies.config import check_config, check_network
 from adaptive_neon.studies.layers import read_config
@@ -100,10 +101,29 @@ def test_guidance(network):
     with torch.inference_mode():
         null = network(x, 0.3)
         expected = null + scale * (network(x, 0.3, hot) - null)
-        torch.testing.assert_close(guided(network, hot, scale)(x, 0.3), expected, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(with_guidance(network, hot, scale)(x, 0.3), expected, rtol=1e-4, atol=1e-5)
     free, _ = family.draw(network, [1, 2], SAMPLER, [3, 5])
     assert torch.equal(free, family.draw(network, [1, 2], SAMPLER | {"guidance": 1}, [3, 5])[0])
     assert not torch.equal(free, family.draw(network, [1, 2], SAMPLER | {"guidance": 2}, [3, 5])[0])
+
+
+def test_guidance_in_an_interval(network):
+    """Euler's four steps start at 0, 0.25, 0.5 and 0.75, of which two are guided: six evaluations of an image."""
+    hot, scale = torch.eye(10)[[3, 5]], 1.7
+    noise, _ = seeded_noise([1, 2], (1, 8, 8), 10)
+    x = noise.double()
+    with torch.inference_mode():
+        for t in (0, 0.25, 0.5, 0.75):
+            v, null = network(x, t, hot), network(x, t)
+            x = x + 0.25 * (null + scale * (v - null) if t in (0.25, 0.5) else v)
+    sampler = {"method": "euler", "steps": 4, "guidance": scale, "guidance_from": 0.2, "guidance_to": 0.6}
+    images, _ = family.draw(network, [1, 2], sampler, [3, 5])
+    assert (images.int() - to_uint8(x).int()).abs().max() <= 1
+    architecture = ARCHITECTURES["DiT"]
+    each = family.drawing_flop(arguments(architecture), {"method": "euler", "steps": 1})
+    assert family.drawing_flop(arguments(architecture), sampler) == 6 * each
+    heun = sampler | {"method": "heun"}  # at 0.25 and 0.5 also at the end of the step before
+    assert family.drawing_flop(arguments(architecture), heun) == 12 * each
 
 
 def test_label_dropout(network):

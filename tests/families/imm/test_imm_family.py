@@ -6,7 +6,7 @@ from adaptive_neon.families import settings_of
 from adaptive_neon.families.checkpoints import read_checkpoint, write_checkpoint
 from adaptive_neon.families.imm import family, published
 from adaptive_neon.families.loading import arrays, build, load
-from adaptive_neon.families.sampling import guided
+from adaptive_neon.families.sampling import with_guidance
 from adaptive_neon.merging.blocks import assign_blocks
 from adaptive_neon.studies.config import check_config
 from adaptive_neon.studies.layers import read_config
@@ -99,7 +99,7 @@ def test_guidance(network):
     hot = torch.eye(10)[[3, 5]]
     with torch.inference_mode():
         expected = network(x, t, s=s) + scale * (network(x, t, hot, s=s) - network(x, t, s=s))
-        found = guided(network, hot, scale)(x, t, s=s)
+        found = with_guidance(network, hot, scale)(x, t, s=s)
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
     free, _ = family.draw(network, [1, 2], SAMPLER, [3, 5])
     assert torch.equal(free, family.draw(network, [1, 2], SAMPLER | {"guidance": 1}, [3, 5])[0])

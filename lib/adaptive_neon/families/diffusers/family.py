@@ -22,7 +22,7 @@ from adaptive_neon.families.diffusers.settings import FLOW, LABEL_DROPOUT
 from adaptive_neon.families.diffusers.text import WITHOUT_T5, TextToImage, positions
 from adaptive_neon.families.flop import BACKWARD, count_flop
 from adaptive_neon.families.pixels import from_uint8, to_uint8
-from adaptive_neon.families.sampling import guided, noise_and_classes, streams
+from adaptive_neon.families.sampling import noise_and_classes, streams, with_guidance
 from adaptive_neon.jobs.foreign import reason
 
 LARGEST_TABLE = 2**28  # numbers in a transformer's table of positions
@@ -279,7 +279,7 @@ def draw(
     if scale == 1:
         evaluate = partial(evaluate, class_labels=labels)
     else:
-        evaluate = guided(evaluate, labels, scale, torch.full_like(labels, null))
+        evaluate = with_guidance(evaluate, labels, scale, null=torch.full_like(labels, null))
     with _of_scheduler(sampler, network.schedule) as scheduler:
         parameters = inspect.signature(scheduler.step).parameters
         extra = {"generator": generators, "eta": sampler.get("eta", 0)}

@@ -67,14 +67,36 @@ def draw(
     dtype: torch.dtype = torch.float32,
 ) -> tuple[Tensor, Tensor]:
     """Images by the deterministic sampler; the network's own range of noise levels limits the schedule."""
+    sigmas = _sigmas(network, sampler)
+    return draw_from_noise(
+        network, seeds, lambda denoise, noise: heun(denoise, noise, sigmas.to(noise.device)), classes, dtype
+    )
+
+
+def levels(network: EDMPrecond, sampler: Mapping) -> list[float]:
+    """The noise levels σ at which the sampler evaluates the network, falling."""
+    return _sigmas(network, sampler)[:-1].tolist()
+
+
+def predict(
+    network: EDMPrecond,
+    images: Tensor,
+    noise: Tensor,
+    level: float,
+    labels: Tensor | None,
+    dtype: torch.dtype = torch.float32,
+) -> Tensor:
+    """D(y + σ·n; σ), float32 [N, C, H, W], for images y in [−1, 1]."""
+    classes = one_hot(labels, network.label_dim, images.device)
+    return network(images + level * noise, level, class_labels=classes, dtype=dtype)
+
+
+def _sigmas(network: EDMPrecond, sampler: Mapping) -> Tensor:
     limits = {
         "sigma_min": max(sampler["sigma_min"], network.sigma_min),
         "sigma_max": min(sampler["sigma_max"], network.sigma_max),
     }
-    sigmas = noise_levels(**sampler | limits)
-    return draw_from_noise(
-        network, seeds, lambda denoise, noise: heun(denoise, noise, sigmas.to(noise.device)), classes, dtype
-    )
+    return noise_levels(**sampler | limits)
 
 
 def training_flop(architecture: Mapping) -> float:

@@ -9,13 +9,12 @@ from torch import Tensor
 from adaptive_neon.errors import InputError
 from adaptive_neon.families import architecture as arguments
 from adaptive_neon.families.flop import BACKWARD, network_flop
-from adaptive_neon.families.flow.matching import euler, flow_matching_loss, heun
+from adaptive_neon.families.flow.matching import euler, flow_matching_loss, heun, times
 from adaptive_neon.families.flow.network import NETWORKS, VelocityField
 from adaptive_neon.families.pixels import from_uint8, one_hot
 from adaptive_neon.families.sampling import draw_from_noise
 
 METHODS = {"euler": euler, "heun": heun}
-EVALUATIONS = {"euler": 1, "heun": 2}  # of the network, a step
 
 
 def build(architecture: Mapping, training: Mapping | None = None) -> VelocityField:
@@ -62,7 +61,31 @@ def draw(
 ) -> tuple[Tensor, Tensor]:
     """Images by integrating the velocity field from the noise of each seed."""
     solve = partial(METHODS[sampler["method"]], steps=sampler["steps"])
-    return draw_from_noise(network, seeds, solve, classes, dtype, sampler.get("guidance", 1))
+    guided = partial(_guided, sampler)
+    return draw_from_noise(network, seeds, solve, classes, dtype, sampler.get("guidance", 1), guided=guided)
+
+
+def _guided(sampler: Mapping, t: Tensor | float) -> bool:
+    """Whether guidance acts at time t, always or in an interval (Kynkäänniemi et al. 2024, arXiv 2404.07724)."""
+    return sampler.get("guidance_from", 0) <= float(t) <= sampler.get("guidance_to", 1)
+
+
+def levels(network: VelocityField, sampler: Mapping) -> list[float]:
+    """The times t at whose steps the sampler evaluates the network, rising from 0, all noise."""
+    return times(sampler["steps"])[:-1].tolist()
+
+
+def predict(
+    network: VelocityField,
+    images: Tensor,
+    noise: Tensor,
+    level: float,
+    labels: Tensor | None,
+    dtype: torch.dtype = torch.float32,
+) -> Tensor:
+    """v((1 − t)·n + t·y, t), float32 [N, C, H, W], for images y in [−1, 1]."""
+    classes = one_hot(labels, network.label_dim, images.device)
+    return network((1 - level) * noise + level * images, level, class_labels=classes, dtype=dtype)
 
 
 def training_flop(architecture: Mapping) -> float:
@@ -71,6 +94,8 @@ def training_flop(architecture: Mapping) -> float:
 
 
 def drawing_flop(architecture: Mapping, sampler: Mapping) -> float:
-    """Of an image."""
-    evaluations = EVALUATIONS[sampler["method"]] * sampler["steps"] * (1 if sampler.get("guidance", 1) == 1 else 2)
-    return evaluations * network_flop(partial(build, architecture))
+    """Of an image: Euler's method evaluates the network where a step begins, Heun's also where it ends."""
+    places = times(sampler["steps"]).tolist()
+    evaluated = places[:-1] if sampler["method"] == "euler" else places[:-1] + places[1:]
+    twice = sum(_guided(sampler, t) for t in evaluated) if sampler.get("guidance", 1) != 1 else 0
+    return (len(evaluated) + twice) * network_flop(partial(build, architecture))

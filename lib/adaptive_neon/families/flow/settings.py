@@ -32,17 +32,23 @@ SCHEMA = {
             "method": {"enum": ["euler", "heun"]},
             "steps": COUNT | {"maximum": 1000},
             "guidance": SCALE,
+            "guidance_from": SHARE,
+            "guidance_to": SHARE,
         },
     },
     "training": {"required": ["dropout"], "properties": {"dropout": SHARE, "label_dropout": SHARE}},
 }
 SAMPLER = {"method": "heun", "steps": 50}
+NOISE_LEVEL = "time t, from noise to data"
 PUBLISHED = ()
 
 
 def contradictions(config: Mapping) -> Iterator[tuple[str, str]]:
     """Guidance that means nothing, arguments of another network than the chosen one, and dropout of a DiT."""
     yield from guidance_contradictions(config, label_dropout=0)
+    first, last = config["sampler"].get("guidance_from", 0), config["sampler"].get("guidance_to", 1)
+    if first >= last:
+        yield "sampler.guidance_from", f"{first} is not below sampler.guidance_to, {last}"
     base = config["base"]
     architecture = base["architecture"] or {}
     model = architecture.get("model_type")

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from adaptive_neon.families.sampling import away_from
 from adaptive_neon.families.xar.network import XAR
 
 LAST = 0.04  # the time of the last evaluation, whose step to 0 adds no noise
@@ -61,7 +62,7 @@ def draw_cells(
         if scale == 1:
             return evaluate(x, t, k, classes)
         conditional, unconditional = evaluate(x, t, k, both).chunk(2)
-        return unconditional + scale * (conditional - unconditional)
+        return away_from(unconditional, conditional, scale)
 
     drawn = []
     for k in range(cells):

@@ -1,0 +1,336 @@
+"""How much FID a search of the weights loses, over the images that it draws.
+
+    python benchmarks/search.py draw results/digits --kimg 12 --images 20000 --out benchmarks/surface-12
+    python benchmarks/search.py regret benchmarks/surface-12 --repetitions 200
+    python benchmarks/search.py antithetic results/digits benchmarks/surface-12
+    python benchmarks/search.py noise benchmarks/surface-12 --repetitions 200
+
+`draw` keeps the features of the images of every point of a lattice of weights, all from the same seeds; killed, it
+goes on where it was. The others compute from these files alone. A repetition of a search resamples the seeds,
+class by class; between the points of the lattice, mean and second moments of the features are interpolated. The
+truth is that of all images of the lattice, taken as the population.
+"""
+
+import argparse
+import shutil
+from dataclasses import dataclass, field
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+from adaptive_neon.evaluation.distances import Moments, ReferenceStatistics, frechet_distance
+from adaptive_neon.evaluation.measurement import read_reference
+from adaptive_neon.merging.grid import Point, grid, parse_point, point_name
+from adaptive_neon.search.points import search_points
+from adaptive_neon.search.rounds import next_points, winners
+from adaptive_neon.search.surface import as_places
+from scipy.optimize import minimize
+
+BLOCKS = ("enc", "mid", "dec")
+LATTICE = (0.0, 0.5, 1.0, 1.5)  # of each block
+COARSE = (0.0, 0.5, 1.0)  # is drawn first, and does where the rest is missing
+FIRST_SEED = 2_000_000_000  # far from those of any study
+SEED_BLOCKS = 10
+CLASSES = 10
+
+
+def features_of(study: Path, kimg: int, points: list[Point], seeds: range):
+    """Features [N, D] of the images of each point, one after the other, and their classes."""
+    from adaptive_neon.evaluation.features import extract_features, load_extractor
+    from adaptive_neon.families import family_of
+    from adaptive_neon.families.batches import batch_size
+    from adaptive_neon.families.checkpoints import Checkpoint, read_checkpoint
+    from adaptive_neon.families.loading import load
+    from adaptive_neon.families.sampling import balanced_classes
+    from adaptive_neon.jobs.files import read_json
+    from adaptive_neon.merging.blocks import assign_blocks
+    from adaptive_neon.merging.extrapolation import Merged
+    from adaptive_neon.studies.config import block_patterns
+
+    config = read_json(study / "provenance.json")["config"]
+    base = read_checkpoint(study / "base/model.safetensors")
+    tuned = read_checkpoint(study / f"replica-0/finetune/{kimg}/model.safetensors")
+    block_of = assign_blocks(base.weights, block_patterns(config))
+    extract = load_extractor(study / f"reference/{config['features']['extractor']}.safetensors", "cpu")
+    family, batch = family_of(base.architecture), batch_size("cpu", base.architecture["img_resolution"])
+    for point in points:
+        network = load(Checkpoint(Merged(base.tensors, tuned.tensors, point, block_of), base.architecture)).eval()
+        parts = []
+        for start in range(0, len(seeds), batch):
+            chunk = seeds[start : start + batch]
+            images, _ = family.draw(
+                network, chunk, sampler=config["sampler"], classes=balanced_classes(chunk, network.label_dim)
+            )
+            parts.append(images.numpy())
+        yield extract_features(extract, np.concatenate(parts))
+
+
+def draw(study: Path, kimg: int, images: int, out: Path) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    shutil.copy(study / "reference/digits.npz", out / "reference.npz")
+    points = grid(dict.fromkeys(BLOCKS, LATTICE))
+    points.sort(key=lambda point: 1.5 in point.values())  # those of the coarser lattice first
+    missing = [point for point in points if not (out / f"{point_name(point)}.npy").exists()]
+    seeds = range(FIRST_SEED, FIRST_SEED + images)
+    for point, features in zip(missing, features_of(study, kimg, missing, seeds), strict=True):
+        np.save(out / "part.npy", features.astype(np.float32))
+        (out / "part.npy").rename(out / f"{point_name(point)}.npy")
+        print(point_name(point), flush=True)
+
+
+class World:
+    """What is known of the images at every point of a lattice of weights: FID anywhere between, of any of the
+    seeds."""
+
+    def __init__(self, folder: Path):
+        for nodes in (LATTICE, COARSE):
+            self.points = [point_name(point) for point in grid(dict.fromkeys(BLOCKS, nodes))]
+            if all((folder / f"{name}.npy").exists() for name in self.points):
+                break
+        self.axes = [nodes] * len(BLOCKS)
+        self.features = np.stack([np.load(folder / f"{name}.npy") for name in self.points])  # [P, N, D]
+        self.reference = read_reference(folder / "reference.npz").statistics
+        self.whole = moments_of(self.features)
+
+    def mix(self, place: np.ndarray) -> np.ndarray:
+        """How much of each point [P] gives a place between them: Lagrange's polynomials, axis by axis."""
+        shares = np.ones(1)
+        for w, nodes in zip(place, self.axes, strict=True):
+            own = [np.prod([(w - other) / (node - other) for other in nodes if other != node]) for node in nodes]
+            shares = np.multiply.outer(shares, own).ravel()
+        return shares
+
+    def truth(self, place: np.ndarray) -> float:
+        """FID of all images there are, taken as the whole population."""
+        return fid(self.reference, *mixed(self.whole, self.mix(place)), 10**9)
+
+    def seeds(self, rng: np.random.Generator, count: int, balanced: bool = True) -> np.ndarray:
+        """Places of resampled images, class by class."""
+        of_class = self.features.shape[1] // CLASSES
+        classes = np.arange(count) % CLASSES if balanced else rng.integers(CLASSES, size=count)
+        return classes + CLASSES * rng.integers(of_class, size=count)
+
+
+def moments_of(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Means [P, D] and second moments [P, D, D] of features [P, N, D]."""
+    return features.mean(axis=1, dtype=float), np.stack([(x.T @ x).astype(float) / len(x) for x in features])
+
+
+def mixed(moments: tuple[np.ndarray, np.ndarray], shares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return shares @ moments[0], np.tensordot(shares, moments[1], 1)
+
+
+def fid(reference: ReferenceStatistics, mean: np.ndarray, second: np.ndarray, images: int) -> float:
+    moments = Moments()
+    moments.n, moments.mean, moments.scatter = images, mean, (second - np.outer(mean, mean)) * images
+    return frechet_distance(reference, moments)
+
+
+@dataclass
+class Images:
+    """The images of one round of a search, on seeds of its own; it counts what is drawn of them.
+
+    With more seeds than `count`, those beyond are drawn from the base model alone, as a control variate: the
+    moments of a point are moved by what the further images move those of the base model, the first of the lattice.
+    """
+
+    world: World
+    seeds: np.ndarray
+    count: int
+    drawn: int = 0
+    blocks: list = field(init=False)
+
+    def __post_init__(self):
+        self.blocks = []
+        for part in np.split(self.seeds, SEED_BLOCKS):
+            means, seconds = moments_of(self.world.features[:, part[: self.count // SEED_BLOCKS]])
+            if len(self.seeds) > self.count:
+                base = moments_of(self.world.features[:1, part])
+                means, seconds = means + base[0] - means[0], seconds + base[1] - seconds[0]
+            self.blocks.append((means, seconds))
+
+    def measure(self, names: list[str]) -> dict[str, dict]:
+        """Metrics as in metrics.json."""
+        self.drawn += len(names) * self.count + len(self.seeds) * (len(self.seeds) > self.count)
+        return {name: self._metrics(self.world.mix(as_places([parse_point(name)])[0])) for name in names}
+
+    def _metrics(self, shares: np.ndarray) -> dict:
+        parts = [mixed(block, shares) for block in self.blocks]
+        total = [sum(part[i] for part in parts) for i in range(2)]
+        images, count = len(self.seeds), len(parts)
+        full = fid(self.world.reference, *(whole / count for whole in total), images)
+        without = [
+            fid(
+                self.world.reference,
+                *((whole - one) / (count - 1) for whole, one in zip(total, part, strict=True)),
+                images - images // count,
+            )
+            for part in parts
+        ]
+        dimension = self.world.features.shape[2]
+        return {"images": images, "dimension": dimension, "fid": full, "without_block": {"fid": without}}
+
+
+@dataclass(frozen=True)
+class Search:
+    """A search as a configuration asks for it; images are of each point in each round."""
+
+    method: str
+    images: int
+    rounds: int
+    weights: tuple[float, ...]
+    control: int = 0  # images of the base model
+
+    def points(self) -> list[str]:
+        return list(map(point_name, search_points(self.method, BLOCKS, self.weights)))
+
+    def run(self, world: World, rng: np.random.Generator) -> tuple[dict, int]:
+        """What it finds, and how many images it draws for it."""
+        limits = self.weights[0], self.weights[-1]
+        first = names = self.points()
+        rounds, drawn = [], 0
+        for _ in range(self.rounds):
+            if rounds:
+                names = next_points(self.method, limits, first, rounds)
+            seeds = world.seeds(rng, max(self.images, self.control))
+            images = Images(world, seeds, self.images)
+            rounds.append(images.measure(names))
+            drawn += images.drawn
+        return winners(self.method, limits, first, rounds), drawn
+
+
+NARROW, WIDE = (0.5, 0.75, 1.0), (0.0, 0.75, 1.5)
+SEARCHES = [
+    *(Search("grid", images, 1, NARROW) for images in (600, 100, 200, 300)),
+    *(Search("surface", images, 1, NARROW) for images in (100, 150, 200, 300, 600)),
+    *(Search("surface", images, 2, NARROW) for images in (100, 300)),
+    *(Search("surface", images, rounds, WIDE) for images in (300, 600) for rounds in (1, 2)),
+    *(Search("race", images, rounds, NARROW) for images, rounds in ((100, 3), (200, 3))),
+    *(Search("surface", images, 1, NARROW, control) for images in (100, 200) for control in (600, 1200)),
+]
+
+
+def regret(world: World, repetitions: int, searches: list[Search]) -> None:
+    """Print what each search loses: FID of what it finds − the lowest there is, by all images."""
+    start = np.full(len(BLOCKS), 0.75)
+    bounds = [(axis[0], axis[-1]) for axis in world.axes]
+    best = minimize(world.truth, start, bounds=bounds, method="Nelder-Mead")
+    line = minimize(lambda w: world.truth(np.full(len(BLOCKS), w[0])), [0.75], method="Nelder-Mead")
+    print(f"{world.features.shape[1]} images a point; weights of the lattice {world.axes[0]}")
+    print(f"lowest FID {best.fun:.4f} at {np.round(best.x, 2)}; single {line.fun:.4f} at {line.x[0]:.2f};")
+    print(f"base {world.truth(np.zeros(len(BLOCKS))):.4f}")
+    print(
+        "| search | weights | images a point | rounds | of the base | images | regret, blocks | regret, single |"
+    )
+    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
+    for search in searches:
+        rng = np.random.default_rng(0)
+        lost, images = [], []
+        for _ in range(repetitions):
+            found, drawn = search.run(world, rng)
+            images.append(drawn)
+            lost.append(
+                [
+                    world.truth(as_places([parse_point(found[role])])[0]) - of.fun
+                    for role, of in (("blockwise", best), ("global", line))
+                ]
+            )
+        mean, error = np.mean(lost, axis=0), np.std(lost, axis=0, ddof=1) / np.sqrt(repetitions)
+        cells = [f"{m:.4f} ± {e:.4f}" for m, e in zip(mean, error, strict=True)]
+        span = f"{search.weights[0]:g}–{search.weights[-1]:g}"
+        drawn = f"{np.mean(images):.0f}"
+        row = [search.method, span, search.images, search.rounds, search.control, drawn, *cells]
+        print(f"| {' | '.join(map(str, row))} |", flush=True)
+
+
+def noise(world: World, repetitions: int) -> None:
+    """Print the noise of the FID of one model by how the classes of its images come about."""
+    rng = np.random.default_rng(0)
+    print("| weight | images | classes | mean | sd |")
+    print("| --- | --- | --- | --- | --- |")
+    for index, name in (
+        (0, world.points[0]),
+        *((i, n) for i, n in enumerate(world.points) if set(parse_point(n).values()) == {0.5}),
+    ):
+        for images, classes in product((300, 600), ("drawn", "balanced")):
+            fids = []
+            for _ in range(repetitions):
+                seeds = world.seeds(rng, images, classes == "balanced")
+                fids.append(frechet_distance(world.reference, Moments(world.features[index, seeds].astype(float))))
+            print(
+                f"| {name} | {images} | {classes} | {np.mean(fids):.3f} | {np.std(fids, ddof=1):.3f} |", flush=True
+            )
+
+
+def antithetic(study: Path, kimg: int, world: World, repetitions: int) -> None:
+    """Print the noise of FIDs, and of the minimum of a parabola through three of them, by the starting noise.
+
+    Antithetic: of each two images one starts from the negated noise of the other, with the same class.
+    """
+    from adaptive_neon.families import sampling
+
+    weights = (0.0, 0.5, 1.0)
+    points = [dict.fromkeys(BLOCKS, w) for w in weights]
+    drawn = [world.features[world.points.index(point_name(point))].astype(float) for point in points]
+    noise_of = sampling.seeded_noise
+
+    def negated(*args, **kwargs):
+        noise, classes = noise_of(*args, **kwargs)
+        return -noise, classes
+
+    sampling.seeded_noise = negated
+    seeds = range(FIRST_SEED, FIRST_SEED + world.features.shape[1])
+    opposite = [features.astype(float) for features in features_of(study, kimg, points, seeds)]
+    rng = np.random.default_rng(0)
+    print(
+        "| images | noise | sd of the FID at 0, 0.5, 1 | its mean | sd of FID(0) − FID(0.5) | sd of the minimum |"
+    )
+    print("| --- | --- | --- | --- | --- | --- |")
+    for images, kind in product((300, 600), ("independent", "antithetic")):
+        fids = []
+        for _ in range(repetitions):
+            if kind == "antithetic":
+                seeds = world.seeds(rng, images // 2)
+                sets = [np.concatenate([a[seeds], b[seeds]]) for a, b in zip(drawn, opposite, strict=True)]
+            else:
+                seeds = world.seeds(rng, images)
+                first = (rng.random(images) < 0.5)[:, None]
+                sets = [np.where(first, a[seeds], b[seeds]) for a, b in zip(drawn, opposite, strict=True)]
+            fids.append([frechet_distance(world.reference, Moments(x)) for x in sets])
+        low, middle, high = np.array(fids).T
+        vertex = 0.5 - 0.25 * (high - low) / (high - 2 * middle + low)
+        deviations, means = (", ".join(f"{v:.3f}" for v in of(fids, axis=0)) for of in (np.std, np.mean))
+        row = [images, kind, deviations, means, f"{np.std(low - middle):.3f}", f"{np.std(vertex):.2f}"]
+        print(f"| {' | '.join(map(str, row))} |", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", required=True)
+    drawing = commands.add_parser("draw", help="keep the features of the images of a lattice of points")
+    drawing.add_argument("study", type=Path)
+    drawing.add_argument("--kimg", type=int, default=12)
+    drawing.add_argument("--images", type=int, default=20_000, help="of each point; fewer take less time")
+    drawing.add_argument("--out", type=Path, required=True)
+    for name, repetitions in (("regret", 100), ("noise", 400)):
+        command = commands.add_parser(name)
+        command.add_argument("folder", type=Path, help="that draw made")
+        command.add_argument("--repetitions", type=int, default=repetitions)
+    opposite = commands.add_parser("antithetic", help="draw from negated noise as well")
+    opposite.add_argument("study", type=Path)
+    opposite.add_argument("folder", type=Path, help="that draw made")
+    opposite.add_argument("--kimg", type=int, default=12)
+    opposite.add_argument("--repetitions", type=int, default=400)
+    args = parser.parse_args()
+    if args.command == "draw":
+        draw(args.study, args.kimg, args.images, args.out)
+    elif args.command == "antithetic":
+        antithetic(args.study, args.kimg, World(args.folder), args.repetitions)
+    elif args.command == "regret":
+        regret(World(args.folder), args.repetitions, SEARCHES)
+    else:
+        noise(World(args.folder), args.repetitions)
+
+
+if __name__ == "__main__":
+    main()

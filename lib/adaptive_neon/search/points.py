@@ -1,0 +1,18 @@
+"""The points with which a search begins."""
+
+from collections.abc import Sequence
+
+from adaptive_neon.merging.grid import Point, diagonal, grid
+from adaptive_neon.search.surface import Region, as_points, design
+
+
+def search_points(method: str, blocks: Sequence[str], weights: Sequence[float]) -> list[Point]:
+    """Of the first round: the grid, or the design of a surface and the single weights among the given ones.
+
+    Args:
+        weights: rising; a surface lies over the range that they span, the same for every block.
+    """
+    if method != "surface":
+        return grid(dict.fromkeys(blocks, weights))
+    points = as_points(blocks, design(Region.of(len(blocks), weights[0], weights[-1])))
+    return points + [point for point in diagonal(blocks, weights) if point not in points]

@@ -1,0 +1,56 @@
+"""What a search has cost, in network evaluations and beside the training of the base model."""
+
+from collections.abc import Mapping
+from statistics import mean
+
+from adaptive_neon.families import family_of
+from adaptive_neon.families.flop import BACKWARD
+from adaptive_neon.families.loading import arguments
+from adaptive_neon.search.settings import combinations, split
+
+
+def images_drawn(selections: Mapping[tuple[int, int], Mapping], base: str, images: int) -> int:
+    """How many images the searches of a study have drawn, those of the base model once a replica.
+
+    Args:
+        selections: (replica, kimg) → outcome of its search (see `search.rounds.outcome`).
+        base: name of the base model, without sampler settings.
+        images: of a point in a round.
+    """
+    points = {
+        (replica, None if split(name)[0] == base else kimg, name)
+        for (replica, kimg), selection in selections.items()
+        for name in selection["search"]
+    }
+    return images * (len(points) + sum(sum(selection["later_points"]) for selection in selections.values()))
+
+
+def evaluations(drawing_flop: float, training_flop: float) -> int:
+    """How many network evaluations the drawing is worth, where a training step of an image is three."""
+    return round(drawing_flop / (training_flop / BACKWARD))
+
+
+def price(
+    architecture: Mapping, sampler: Mapping, axes: Mapping, images: int, trained: float | None
+) -> dict[str, float | None]:
+    """What drawing so many images costs.
+
+    A network evaluation is one of the network on one image; where only a part of it is evaluated, as with cached
+    keys and values, that part.
+
+    Args:
+        sampler: settings.
+        axes: setting → values, those that are searched; their combinations draw as many images each.
+        trained: images on which the base model was trained; None where it was imported.
+
+    Returns:
+        `images`, `evaluations`, and `of_training`, the share of the floating-point operations of that training.
+    """
+    family, network = family_of(architecture), arguments(architecture)
+    drawing = images * mean(family.drawing_flop(network, sampler | settings) for settings in combinations(axes))
+    training = family.training_flop(network)
+    return {
+        "images": images,
+        "evaluations": evaluations(drawing, training),
+        "of_training": drawing / (training * trained) if trained else None,
+    }

@@ -1,0 +1,59 @@
+"""A search by a surface, in two rounds, to its end."""
+
+import json
+
+import pytest
+
+from . import runner
+
+SEARCH = {
+    "blocks": [{"name": "all", "pattern": "."}],
+    "finetune": {"snapshots_kimg": [1]},
+    "grid": {"weights": [0.5, 1.0], "diagonal": []},
+    "search": {"method": "surface", "rounds": 1},
+}
+TWO_ROUNDS = SEARCH | {"search": {"method": "surface", "rounds": 2}}
+RESULTS = "results/tiny"
+DESIGN = {"0.75", "0.5", "1.0"}
+
+
+def drawn(output):
+    return {job[2:] for job in runner.jobs(output) if job[0] == "generate"}
+
+
+def test_a_further_round_draws_its_own_points_alone(copy_of_finished):
+    folder = copy_of_finished
+    process = runner.run(folder, SEARCH, target=f"{RESULTS}/replica-0/selection/1.json")
+    assert process.returncode == 0, process.stdout
+    assert drawn(process.stdout) == {("grid", "1", cell) for cell in DESIGN}
+
+    process = runner.run(folder, TWO_ROUNDS)
+    assert process.returncode == 0, process.stdout
+    assert runner.planned(folder, TWO_ROUNDS) == set()
+    replica = folder / RESULTS / "replica-0"
+    points = json.loads((replica / "rounds/1/2.json").read_text())["points"]
+    weights = sorted(float(point.removeprefix("all~")) for point in points)
+    assert len(weights) == 3
+    assert 0.5 <= weights[0] < weights[-1] <= 1.0
+    assert weights[-1] - weights[0] == pytest.approx(0.25, abs=0.01)  # half as wide as the first round
+    found = json.loads((replica / "selection/1.json").read_text())
+    winners = {("heldout", "1", found["roles"][role]) for role in ("global", "blockwise")}
+    assert drawn(process.stdout) - {("heldout", "0", "all~0.0"), ("heldout", "1", "all~-1.0")} - winners == {
+        ("round-2", "1", point) for point in points
+    }
+
+    # One block: the surface is a line, and both winners are its minimum, drawn where it is.
+    assert found["roles"]["global"] == found["roles"]["blockwise"]
+    summary = json.loads((folder / RESULTS / "summary.json").read_text())
+    chosen = summary["snapshots"][0]["blockwise"]
+    w = chosen["w"]["all"]
+    assert w == round(w, 2)
+    surface = found["surface"]
+    constant, (slope,), ((curvature,),) = (surface[key] for key in ("constant", "gradient", "curvature"))
+    assert chosen["search_fid"] == pytest.approx(constant + slope * w + curvature * w**2 / 2)
+    inside = -slope / curvature if curvature > 0 else None
+    assert w == pytest.approx(
+        inside if inside and 0.5 <= inside <= 1 else min((0.5, 1.0), key=lambda e: abs(e - w)), abs=0.005
+    )
+    assert (folder / RESULTS / "figures/replica-0/surface-1.svg").exists()
+    assert "fitted to the points" in (folder / RESULTS / "report.html").read_text()
