@@ -70,10 +70,8 @@ def read_model(path: str | Path, prompts: str | Path | None = None) -> Checkpoin
     component = _component(path, PIPELINES[architecture["pipeline"]]["model"])
     tensors = Arrays(component)
     require_finite(path, tensors, tensors)
-    own = {"sampler": json.dumps(SAMPLERS[architecture["pipeline"]])} if file else {}
-    metadata = own | {
-        key: component.metadata[key] for key in ("sampler",) if key in component.metadata
-    }  # of a study
+    metadata = {"sampler": json.dumps(SAMPLERS[architecture["pipeline"]])} if file else {}
+    metadata |= {key: component.metadata[key] for key in ("sampler",) if key in component.metadata}  # of a study
     origin = {"source": path.resolve().name, "sha256": _digest(path, file)}
     return Checkpoint(tensors, architecture, metadata | origin)
 

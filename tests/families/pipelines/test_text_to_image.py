@@ -151,9 +151,9 @@ def test_other_prompts_are_another_model(tmp_path, text_folders):
 def test_only_its_own_scheduler_draws_from_a_flow(text_folders, refuses):
     folders, prompts = text_folders
     sd3, sd = (opened(folders[name][0], prompts)[:2] for name in ("sd3", "sd"))
-    with refuses("sampler.scheduler: the model's is a FlowMatchEulerDiscreteScheduler"):
+    with refuses("sampler.scheduler: DDIMScheduler, but the model's is a FlowMatchEulerDiscreteScheduler"):
         draw(*sd3, {"steps": 2, "scheduler": "DDIMScheduler"})
-    with refuses("sampler.scheduler: the model's is a DDIMScheduler"):
+    with refuses("sampler.scheduler: FlowMatchEulerDiscreteScheduler, but the model's is a DDIMScheduler"):
         draw(*sd, {"steps": 2, "scheduler": "FlowMatchEulerDiscreteScheduler"})
     with refuses("sampler.timestep_spacing"):
         draw(*sd3, {"steps": 2, "timestep_spacing": "leading"})

@@ -300,9 +300,10 @@ def _of_scheduler(sampler: Mapping, schedule: Mapping) -> Iterator[Any]:
     """The scheduler with its steps set; what it cannot do is an InputError."""
     name = sampler.get("scheduler", schedule["_class_name"])
     spacing = {key: sampler[key] for key in ("timestep_spacing",) if key in sampler}
-    if (name == FLOW) != (schedule["_class_name"] == FLOW) or (name == FLOW and spacing):
-        which = f"a {name} has none" if spacing else f"the model's is a {schedule['_class_name']}"
-        raise InputError(f"sampler.{'timestep_spacing' if spacing else 'scheduler'}: {which}; remove it")
+    if (name == FLOW) != (schedule["_class_name"] == FLOW):
+        raise InputError(f"sampler.scheduler: {name}, but the model's is a {schedule['_class_name']}; remove it")
+    if name == FLOW and spacing:
+        raise InputError(f"sampler.timestep_spacing: a {name} has none; remove it")
     try:
         scheduler = getattr(library(), name).from_config(dict(schedule), **spacing)
         scheduler.set_timesteps(sampler["steps"])
