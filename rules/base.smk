@@ -30,7 +30,8 @@ if config["base"]["checkpoint"]:
 
     rule import_base:
         input:
-            local_model(config["base"]["checkpoint"]),
+            checkpoint=local_model(config["base"]["checkpoint"]),
+            prompts=local_file(config["base"]["prompts"]),
         output:
             BASE,
         log:
@@ -48,6 +49,7 @@ if config["base"]["checkpoint"]:
             sha256=config["base"]["sha256"],
             architecture=config["base"]["architecture"],
             codec=config["base"]["codec"],
+            prompts=config["base"]["prompts"],
         script:
             "../scripts/import_base.py"
 

@@ -8,9 +8,9 @@ from adaptive_neon.jobs.job import job
 from adaptive_neon.models.imported import read_model
 
 with job(snakemake.log[0], snakemake.threads):
-    params = snakemake.params
-    path = fetch([Source(params.source, params.sha256)], snakemake.config["run"]["cache"])
-    checkpoint = read_model(path)
+    params, cache = snakemake.params, snakemake.config["run"]["cache"]
+    path = fetch([Source(params.source, params.sha256)], cache)
+    checkpoint = read_model(path, params.prompts and fetch([Source(params.prompts)], cache))
     require_architecture(params.architecture or {}, checkpoint.architecture)
     if checkpoint.architecture.get("codec") and not params.codec:
         raise InputError("config: base.codec: null, but the images of base.checkpoint pass a codec; give its file")

@@ -24,12 +24,14 @@ def write_own(folder, model, about):
 
 
 def folder_of_base(architecture):
-    """The folder of the library that the base model came from, if it did."""
-    given = snakemake.params.config["base"]
+    """The folder of the library that the base model came from, if it did, and the prompts it was read with."""
+    given, cache = snakemake.params.config["base"], snakemake.config["run"]["cache"]
     if not (given["checkpoint"] and library(architecture)):
-        return None
-    path = fetch([Source(given["checkpoint"], given["sha256"])], snakemake.config["run"]["cache"])
-    return path if path.is_dir() else None
+        return None, None
+    path = fetch([Source(given["checkpoint"], given["sha256"])], cache)
+    if not path.is_dir():
+        return None, None
+    return path, given["prompts"] and fetch([Source(given["prompts"])], cache)
 
 
 with job(snakemake.log[0], snakemake.threads):
@@ -38,7 +40,7 @@ with job(snakemake.log[0], snakemake.threads):
     summary = read_json(inputs.summary)
     choice = choose(summary)
     base = read_checkpoint(inputs.base)
-    source = folder_of_base(base.architecture)
+    source, prompts = folder_of_base(base.architecture)
     recipe = {"base": {"sha256": sha256_of(inputs.base)} | base.metadata}
     if choice:
         tuned = inputs.tuned[params.snapshots.index(choice.kimg)]
@@ -53,7 +55,7 @@ with job(snakemake.log[0], snakemake.threads):
         if source:
             from adaptive_neon.models.imported import write_like_base
 
-            write_like_base(folder, source, base, model.tensors, about, recipe, card)
+            write_like_base(folder, source, base, model.tensors, about, recipe, card, prompts)
         elif library(base.architecture):
             codec = read_checkpoint(inputs.codec[0]).tensors if inputs.codec else {}
             settings_of(base.architecture).write_folder(folder, model.architecture, model.tensors, codec, about)

@@ -16,7 +16,7 @@ from adaptive_neon.families.checkpoints import write_checkpoint
 from adaptive_neon.families.loading import arrays
 from adaptive_neon.studies.layers import read_experiment
 from persistent import write_network_pickle
-from tiny_pipelines import LATENTS
+from tiny_pipelines import LATENTS, PROMPTS, text_pipeline
 
 ROOT_FILES = ("config.yaml", "schemas", "Snakefile", "rules", "scripts", "report", "profiles")
 
@@ -120,6 +120,25 @@ def test_of_a_folder_of_diffusers(clone):
     assert config["base"] | {"training": None} == config["base"]
     assert (config["base"]["checkpoint"], config["base"]["codec"]) == ("A", "A")
     assert config["blocks"] == "down-mid-up" and config["sampler"]["scheduler"] == "DDIMScheduler"
+
+
+@pytest.mark.skipif(not importlib.util.find_spec("transformers"), reason="transformers is not installed")
+def test_of_a_text_to_image_folder(clone):
+    from adaptive_neon.families.diffusers.libraries import library, text_library
+
+    text_pipeline(library(), text_library(), clone / "A")
+    (clone / "prompts.txt").write_text("\n".join(PROMPTS))
+    line = line_of("mine", "--base", "A", "--data", "digits")
+    assert "A: a StableDiffusionPipeline draws from prompts" in line and "--prompts FILE" in line
+    main(["new", "mine", "--base", "A", "--data", "digits", "--prompts", "prompts.txt"])
+    config = read(clone)
+    assert {key: config["base"][key] for key in ("checkpoint", "codec", "prompts")} == {
+        "checkpoint": "A",
+        "codec": "A",
+        "prompts": "prompts.txt",
+    }
+    assert (config["blocks"], config["sampler"]) == ("down-mid-up", {"steps": 50, "guidance": 7.5})
+    assert config["base"]["architecture"] == {"family": "diffusers"}
 
 
 def test_what_does_not_fit_is_one_line_and_leaves_nothing(clone, make_network, tiny):

@@ -20,7 +20,7 @@ from adaptive_neon.commands.options import (
     of_a_family,
 )
 from adaptive_neon.commands.output import say, table
-from adaptive_neon.errors import InputError
+from adaptive_neon.errors import InputError, shown
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -86,7 +86,7 @@ def _inspect_of_a_family(base: str, tuned: str | None, blocks: list[str] | None)
     parameters = {name: parameter.numpy() for name, parameter in load(theta_r).named_parameters()}
     say(f"{base}: {sum(array.size for array in parameters.values()):,} parameters")
     for key, value in theta_r.architecture.items():
-        say(f"  {key}: {value}")
+        say(f"  {key}: {shown(value) if key == 'prompts' else value}")
 
     block_of = assign_blocks(parameters, block_patterns(blocks, theta_r.architecture))
     rows = [["block", "tensors", "parameters"]]

@@ -10,7 +10,7 @@ comment on where it comes from, and says what the study will cost and how to sta
 import argparse
 from pathlib import Path
 
-from adaptive_neon.commands.options import add_model
+from adaptive_neon.commands.options import add_model, add_prompts
 from adaptive_neon.commands.output import say
 from adaptive_neon.errors import InputError
 
@@ -32,9 +32,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--codec", metavar="FILE", help="the frozen autoencoder or tokenizer, if it lies elsewhere"
     )
+    add_prompts(parser)
 
 
-def run(name: str, base: str, data: str, reference: str | None, codec: str | None) -> None:
+def run(name: str, base: str, data: str, reference: str | None, codec: str | None, prompts: str | None) -> None:
     import yaml
 
     from adaptive_neon.commands.estimate import say_estimate
@@ -46,7 +47,7 @@ def run(name: str, base: str, data: str, reference: str | None, codec: str | Non
         raise InputError("config.yaml: no such file here; run the command in the folder of a clone")
     pattern = yaml.safe_load(Path("schemas/config.schema.yaml").read_text())["$defs"]["experiment"]
     path = _new_file(name, pattern)
-    given, network = _look(base, data, reference, codec)
+    given, network = _look(base, data, reference, codec, prompts)
     similar = pattern_of(given)
     overlay = [Path("experiments") / f"{similar}.yaml"] if similar else []
     text = proposal(name, given, read_experiment([CONFIG, *overlay]))
@@ -76,7 +77,7 @@ def _new_file(name: str, schema: dict) -> Path:
     return path
 
 
-def _look(base: str, data: str, reference: str | None, codec: str | None):
+def _look(base: str, data: str, reference: str | None, codec: str | None, prompts: str | None):
     """What is given, and the architecture of the model as estimates need it."""
     import json
     import math
@@ -91,7 +92,7 @@ def _look(base: str, data: str, reference: str | None, codec: str | None):
     from adaptive_neon.studies.proposal import Given
 
     path = fetch([Source(base)])
-    checkpoint = read_model(path)
+    checkpoint = read_model(path, prompts and fetch([Source(prompts)]))
     architecture = {"family": name_of(checkpoint.architecture)} | checkpoint.architecture
     images, labels = read_source(data)
     shape = (architecture["img_resolution"],) * 2 + (architecture["img_channels"],)
@@ -108,6 +109,7 @@ def _look(base: str, data: str, reference: str | None, codec: str | None):
     given = Given(
         base=base,
         codec=codec or (None if not found else base if found[0] == Path(path) else str(found[0])),
+        prompts=prompts,
         data=data,
         reference=reference,
         architecture=architecture,

@@ -28,6 +28,15 @@ def add_model(parser: argparse.ArgumentParser, name: str, what: str, **options) 
     )
 
 
+def add_prompts(parser: argparse.ArgumentParser) -> None:
+    """What a text-to-image model draws."""
+    parser.add_argument(
+        "--prompts",
+        metavar="FILE",
+        help="a text file, one prompt a line, of a text-to-image model: prompts are its classes",
+    )
+
+
 def add_any_model(parser: argparse.ArgumentParser, name: str, what: str, **options) -> None:
     """A checkpoint of any program."""
     parser.add_argument(

@@ -12,7 +12,7 @@ Without --sampler the model is drawn from as in the study that made it, or with 
 import argparse
 from pathlib import Path
 
-from adaptive_neon.commands.options import add_device, add_model, parse_sampler, parse_seeds
+from adaptive_neon.commands.options import add_device, add_model, add_prompts, parse_sampler, parse_seeds
 from adaptive_neon.commands.output import say
 from adaptive_neon.errors import InputError
 
@@ -45,6 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the autoencoder or tokenizer of a model that draws latents or tokens; "
         "default: the codec.safetensors beside the model",
     )
+    add_prompts(parser)
     parser.add_argument("--batch", type=int, help="images at a time (default: as many as the device likes)")
     add_device(parser, precision="auto")
 
@@ -59,6 +60,7 @@ def run(
     sampler: list[str],
     label: int | None,
     codec: str | None,
+    prompts: str | None,
 ) -> None:
     numbers = parse_seeds(seeds)
     if batch is not None and not 1 <= batch <= LARGEST_BATCH:
@@ -76,7 +78,7 @@ def run(
 
     check_new(output)
     where = pick_device(device)
-    checkpoint = read_model(model)
+    checkpoint = read_model(model, prompts)
     settings = parse_sampler(sampler, checkpoint)
     network = load(checkpoint).to(where)
     files = find_codec(model, codec, checkpoint.architecture)

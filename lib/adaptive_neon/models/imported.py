@@ -15,7 +15,18 @@ from adaptive_neon.errors import InputError
 from adaptive_neon.families import checkpoints, name_of
 from adaptive_neon.families.architecture import check
 from adaptive_neon.families.checkpoints import Checkpoint, require_finite
-from adaptive_neon.families.diffusers.folder import PIPELINES, current_name, folder_architecture, is_pipeline
+from adaptive_neon.families.diffusers.folder import (
+    PIPELINES,
+    PROMPTS,
+    SAMPLERS,
+    current_name,
+    folder_architecture,
+    is_pipeline,
+    tokenizer_of,
+    write_prompts,
+)
+from adaptive_neon.families.diffusers.prompts import read_prompts
+from adaptive_neon.families.diffusers.text import published_name, tokens
 from adaptive_neon.jobs.files import sha256_of
 from adaptive_neon.models.opening import Component, open_model
 from adaptive_neon.models.outputs import describe, folder_like
@@ -39,25 +50,50 @@ class Arrays(Mapping[str, np.ndarray]):
         return len(self.tensors)
 
 
-def read_model(path: str | Path) -> Checkpoint:
+def read_model(path: str | Path, prompts: str | Path | None = None) -> Checkpoint:
     """A model from elsewhere: what `checkpoints.read_model` reads, or the folder of a diffusers pipeline.
 
-    The metadata gain `source` and `sha256`: the name, and the digest of the file or of a folder's list of files.
+    The metadata gain `source` and `sha256`: the name, and the digest of the file or of a folder's list of files,
+    with the prompts.
+
+    Args:
+        prompts: the text file of a text-to-image model, if they are not those in its folder.
 
     Raises:
         InputError: no such file or folder, or not a model.
     """
     path = Path(path)
     if not is_pipeline(path):
+        if prompts:
+            raise InputError(f"{prompts}: only a folder of diffusers takes prompts, not {path}; give none")
         return checkpoints.read_model(path)
     architecture = folder_architecture(path)
+    file = _prompts_file(path, architecture, prompts)
+    if file:
+        lines = read_prompts(file)
+        architecture |= {"prompts": lines, "label_dim": len(lines)}
     check(path, architecture)
-    component = _component(path, architecture, "model")
+    component = _component(path, PIPELINES[architecture["pipeline"]]["model"])
     tensors = Arrays(component)
     require_finite(path, tensors, tensors)
-    metadata = {key: component.metadata[key] for key in ("sampler",) if key in component.metadata}  # of a study
-    origin = {"source": path.resolve().name, "sha256": _digest(path)}
+    metadata = {"sampler": json.dumps(SAMPLERS[architecture["pipeline"]])} if file else {}
+    metadata |= {key: component.metadata[key] for key in ("sampler",) if key in component.metadata}  # of a study
+    origin = {"source": path.resolve().name, "sha256": _digest(path, file)}
     return Checkpoint(tensors, architecture, metadata | origin)
+
+
+def _prompts_file(path: Path, architecture: Mapping, given: str | Path | None) -> Path | None:
+    """The prompts of a text-to-image model: the file that is given, or that in the folder of an improved model."""
+    if "text_encoders" not in architecture:
+        if given:
+            raise InputError(f"{given}: a {architecture['pipeline']} takes no prompts; give none")
+        return None
+    if not given and not (path / PROMPTS).is_file():
+        raise InputError(
+            f"{path}: a {architecture['pipeline']} draws from prompts; give a text file with one a line, "
+            "base.prompts, on the command line --prompts FILE"
+        )
+    return Path(given or path / PROMPTS)
 
 
 def find_codec(model: str | Path, given: str | Path | None, architecture: Mapping) -> list[Path]:
@@ -80,9 +116,10 @@ def read_codec(path: str | Path, architecture: Mapping) -> Mapping[str, np.ndarr
         return checkpoints.read_codec(path, architecture)
     found = folder_architecture(path)
     check(path, found)
-    if found.get("codec") != architecture.get("codec"):
+    if any(found.get(key) != architecture.get(key) for key in ("codec", "text_encoders", "tokenizers")):
         raise InputError(f"{path}: its autoencoder is not the one of the model; give the folder of the model")
-    return Arrays(_component(path, found, "codec"))
+    autoencoder = Arrays(_component(path, PIPELINES[found["pipeline"]]["codec"]))
+    return _with_text(path, autoencoder, architecture) if "text_encoders" in architecture else autoencoder
 
 
 def write_like_base(
@@ -93,6 +130,7 @@ def write_like_base(
     metadata: Mapping[str, str],
     recipe: Mapping,
     card: str,
+    prompts: str | Path | None = None,
 ) -> None:
     """Write an improved model like the folder of diffusers that its base model came from, in the same types.
 
@@ -101,17 +139,19 @@ def write_like_base(
         tensors: of the improved model, by the names of the base model's.
         metadata: that its files gain.
         recipe, card: beside them (see `outputs.describe`).
+        prompts: with which `read_model` read it.
 
     Raises:
-        InputError: the folder has changed since, or the tensors leave the range of its types.
+        InputError: folder or prompts have changed since, or the tensors leave the range of its types.
     """
-    if _digest(folder) != base.metadata["sha256"]:
+    if _digest(folder, _prompts_file(folder, base.architecture, prompts)) != base.metadata["sha256"]:
         raise InputError(f"{folder}: is no longer the base model of the study; put that back, or start again")
-    stored = _component(folder, base.architecture, "model").tensors
-    rounded = {name: _rounded(name, tensors[current_name(name)], like) for name, like in stored.items()}
     name = PIPELINES[base.architecture["pipeline"]]["model"]
+    stored = _component(folder, name).tensors
+    rounded = {name: _rounded(name, tensors[current_name(name)], like) for name, like in stored.items()}
     with folder_like(open_model(folder), output, {name: rounded}, metadata) as written:
         describe(written, recipe, card)
+        write_prompts(written, base.architecture)
 
 
 def _rounded(name: str, array: np.ndarray, like: Tensor) -> Held:
@@ -124,17 +164,33 @@ def _rounded(name: str, array: np.ndarray, like: Tensor) -> Held:
     return Held(like.path, tensor)
 
 
-def _component(path: Path, architecture: Mapping, part: str) -> Component:
-    name = PIPELINES[architecture["pipeline"]][part]
+def _with_text(path: Path, autoencoder: Mapping[str, np.ndarray], architecture: Mapping) -> dict[str, np.ndarray]:
+    """The tensors of a `text.TextToImage`."""
+    tensors = {f"vae.{name}": array for name, array in autoencoder.items()}
+    for encoder, config in architecture["text_encoders"].items():
+        tokenizer = tokenizer_of(encoder)
+        for name, array in Arrays(_component(path, encoder)).items():
+            if not name.endswith("position_ids"):  # a constant, in old files
+                tensors[f"{encoder}.{published_name(name, config['_class_name'])}"] = array
+        tensors[f"{encoder}_tokens"] = tokens(path / tokenizer, config, architecture["prompts"])
+        content = b"".join(
+            (path / tokenizer / file).read_bytes() for file in architecture["tokenizers"][tokenizer]
+        )
+        tensors[tokenizer] = np.frombuffer(bytearray(content), np.uint8)
+    return tensors
+
+
+def _component(path: Path, name: str) -> Component:
     component = open_model(path).components.get(name)
     if component is None:
         raise InputError(f"{path / name}: holds no weights; get the folder again")
     return component
 
 
-def _digest(folder: Path) -> str:
-    """One number for what is read of a folder: sha256 of the list of its files with their sha256."""
+def _digest(folder: Path, prompts: Path | None) -> str:
+    """One number for what is read of a model: sha256 of the list of its files with their sha256."""
     model = open_model(folder)
-    configs = [file for file in model.others if file.suffix == ".json"]
+    configs = [file for file in model.others if file.suffix == ".json" or file.name == "merges.txt"]
     listed = {str(file): sha256_of(folder / file) for file in sorted([*model.sources, *configs])}
+    listed |= {"prompts": sha256_of(prompts)} if prompts else {}
     return hashlib.sha256(json.dumps(listed, sort_keys=True).encode()).hexdigest()

@@ -185,7 +185,9 @@ def _contradictions(config: Mapping) -> Iterator[tuple[str, str]]:
         yield "base.codec", "null, but the images of base.checkpoint pass a codec; give its file"
     if base["codec"] and base["training"] and not codec:
         yield "base.codec", f"{base['codec']!r}, but base.architecture has no codec; set it to null"
-    files = {"data": ("source",), "base": ("checkpoint", "codec"), "features": ("weights", "reference")}
+    if base["prompts"] and base["training"]:
+        yield "base.prompts", f"{base['prompts']!r}, but only a base.checkpoint draws from prompts; set it to null"
+    files = {"data": ("source",), "base": ("checkpoint", "codec", "prompts"), "features": ("weights", "reference")}
     paths = [(f"{section}.{key}", config[section][key]) for section in files for key in files[section]]
     for key, path in [*paths, ("measured", config["measured"])]:
         if path and set(path) & {"{", "}"}:

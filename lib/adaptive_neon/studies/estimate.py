@@ -61,7 +61,7 @@ def architecture_of(config: Mapping, results: Path) -> Mapping:
     if (model := results / "base/model.safetensors").exists():
         return read_checkpoint(model).architecture
     known = base["architecture"] or {}
-    return settings_of(known).published_architecture(str(base["checkpoint"])) | known
+    return known | settings_of(known).published_architecture(str(base["checkpoint"]))
 
 
 def rules_of(

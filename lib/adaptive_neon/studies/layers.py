@@ -145,7 +145,7 @@ def _lay_over(config: dict, layer: Mapping) -> None:
 
 def _drop_family(config: dict, schema: Mapping) -> None:
     """Take out what belongs to the family with this schema."""
-    config["base"] |= {"architecture": {}, "codec": None}
+    config["base"] |= {"architecture": {}, "codec": None, "prompts": None}
     config.pop("sampler", None)
     if isinstance(config.get("grid"), dict):
         config["grid"]["sampler"] = {}

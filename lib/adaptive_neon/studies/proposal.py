@@ -28,6 +28,7 @@ class Given:
     Attributes:
         base: location of the model.
         codec: location of its frozen codec, if it has one.
+        prompts: location of the prompts, if they are not in the model's folder.
         data: location of the real images.
         reference: location of the statistics that FID is measured against, if they are not those of the images.
         architecture: of the model, with the name of its family.
@@ -40,6 +41,7 @@ class Given:
 
     base: str
     codec: str | None
+    prompts: str | None
     data: str
     reference: str | None
     architecture: Mapping
@@ -92,7 +94,12 @@ def proposal(name: str, given: Given, pattern: Mapping) -> str:
         "base:",
         _line(1, "checkpoint", given.base),
         *([_line(1, "codec", given.codec, "its frozen autoencoder or tokenizer")] if given.codec else []),
-        _line(1, "architecture", {"family": given.family}, "the rest is the model's own"),
+        *(
+            [_line(1, "prompts", given.prompts, f"{classes:,} prompts, which are the classes")]
+            if given.prompts
+            else []
+        ),
+        _line(1, "architecture", _known(given.architecture), "the rest is the model's own"),
         _line(1, "training", None),
         "synthetic:",
         _line(1, "images", images, there if images < given.images else "as many as there are real ones"),
@@ -119,6 +126,13 @@ def proposal(name: str, given: Given, pattern: Mapping) -> str:
         _line(1, "memory_mb", max(4000, round(given.parameters * 24 / 1e6)), "24 bytes a parameter"),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _known(architecture: Mapping) -> dict:
+    """What a configuration must say of a model: its family, and the depth that blocks by depth are cut at."""
+    model = architecture.get("model") or {}
+    depth = {"model": {key: model[key] for key in ("_class_name", "num_layers")}} if "num_layers" in model else {}
+    return {"family": architecture["family"]} | depth
 
 
 def _training(given: Given, finetune: Mapping, images: int, scale: float, there: str, scaled: str) -> list[str]:

@@ -3,6 +3,7 @@
 import importlib.util
 
 import pytest
+from tiny_pipelines import PROMPTS, text_pipeline
 
 
 @pytest.fixture(scope="session")
@@ -10,9 +11,29 @@ def library():
     """diffusers, where it is installed."""
     if importlib.util.find_spec("diffusers") is None:
         pytest.skip("diffusers is not installed (requirements-diffusers.txt)")
-    from adaptive_neon.families.diffusers.family import library
+    from adaptive_neon.families.diffusers.libraries import library
 
     return library()
+
+
+@pytest.fixture(scope="session")
+def text_library():
+    """transformers, where it is installed."""
+    if importlib.util.find_spec("transformers") is None:
+        pytest.skip("transformers is not installed (requirements-diffusers.txt)")
+    from adaptive_neon.families.diffusers.libraries import text_library
+
+    return text_library()
+
+
+@pytest.fixture(scope="session")
+def text_folders(library, text_library, tmp_path_factory):
+    """Pipelines that draw from prompts, name → its folder and the pipeline; and the file of the prompts."""
+    folder = tmp_path_factory.mktemp("text")
+    (folder / "prompts.txt").write_text("\n".join(PROMPTS))
+    kinds = {"sd": ("sd",), "sd-v": ("sd", "v_prediction"), "sdxl": ("sdxl",), "sd3": ("sd3",)}
+    made = {name: text_pipeline(library, text_library, folder / name, *kind) for name, kind in kinds.items()}
+    return {name: (folder / name, pipeline) for name, pipeline in made.items()}, folder / "prompts.txt"
 
 
 @pytest.fixture

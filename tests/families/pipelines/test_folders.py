@@ -127,7 +127,7 @@ def test_a_dit_from_before_its_own_class(tmp_path):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"index": {"_class_name": "StableDiffusionPipeline"}}, ["'StableDiffusionPipeline'", "DDPMPipeline"]),
+        ({"index": {"_class_name": "FluxPipeline"}}, ["'FluxPipeline'", "DDPMPipeline"]),
         ({"index": {"_class_name": ["x"]}}, ["['x']"]),
         (
             {"index": {"unet": ["my_code", "UNet2DModel"]}},

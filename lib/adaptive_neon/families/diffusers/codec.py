@@ -16,6 +16,7 @@ KL = 1e-4  # weight of KL(q ‖ N(0, 1)), summed over an image's latents, beside
 
 def encode(codec: nn.Module, images: Tensor) -> Tensor:
     """Latents of images in [−1, 1], as the network sees them; of an `AutoencoderKL` one draw of each."""
+    codec = _autoencoder(codec)
     encoded = codec.encode(images)
     latents = encoded.latent_dist.sample() if hasattr(encoded, "latent_dist") else encoded.latents
     return (latents - _shift(codec)) * codec.config.scaling_factor
@@ -23,7 +24,13 @@ def encode(codec: nn.Module, images: Tensor) -> Tensor:
 
 def decode(codec: nn.Module, latents: Tensor) -> Tensor:
     """Images in [−1, 1] of latents."""
+    codec = _autoencoder(codec)
     return codec.decode(latents / codec.config.scaling_factor + _shift(codec)).sample
+
+
+def _autoencoder(codec: nn.Module) -> nn.Module:
+    """The codec without the text encoders, if it has such."""
+    return getattr(codec, "vae", codec)
 
 
 def _shift(codec: nn.Module) -> float:

@@ -5,11 +5,9 @@ Seed s is the image that the pipeline draws with `torch.Generator().manual_seed(
 
 import inspect
 import json
-import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache, partial
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -18,49 +16,16 @@ from torch import Tensor, nn
 
 from adaptive_neon.errors import InputError
 from adaptive_neon.families.diffusers.codec import decode, encode, fit
-from adaptive_neon.families.diffusers.folder import images_of
-from adaptive_neon.families.diffusers.settings import LABEL_DROPOUT
+from adaptive_neon.families.diffusers.folder import TEXT_ENCODERS, TEXT_MODELS, images_of
+from adaptive_neon.families.diffusers.libraries import library
+from adaptive_neon.families.diffusers.settings import FLOW, LABEL_DROPOUT
+from adaptive_neon.families.diffusers.text import WITHOUT_T5, TextToImage, positions
 from adaptive_neon.families.flop import BACKWARD, count_flop
 from adaptive_neon.families.pixels import from_uint8, to_uint8
 from adaptive_neon.families.sampling import noise_and_classes, streams, with_guidance
 from adaptive_neon.jobs.foreign import reason
 
 LARGEST_TABLE = 2**28  # numbers in a transformer's table of positions
-
-
-@cache
-def library() -> ModuleType:
-    """diffusers.
-
-    Raises:
-        InputError: it is not installed.
-    """
-    with _no_broken_torchvision():
-        try:
-            import diffusers
-
-            diffusers.utils.logging.set_verbosity_error()
-            diffusers.UNet2DModel  # noqa: B018 (what it builds on is imported only now)
-        except (ImportError, RuntimeError, AttributeError) as error:
-            raise InputError(
-                f"base.architecture.family: diffusers is not installed, or not completely ({reason(error)}); "
-                ".venv/bin/pip install -r requirements-diffusers.txt"
-            ) from None
-    return diffusers
-
-
-@contextmanager
-def _no_broken_torchvision() -> Iterator[None]:
-    """Where torchvision does not load, as beside a torch for the CPU alone, diffusers does without it."""
-    try:
-        import torchvision  # noqa: F401
-    except (ImportError, RuntimeError, OSError):
-        sys.modules["torchvision"] = None
-    try:
-        yield
-    finally:
-        if sys.modules.get("torchvision", "") is None:
-            del sys.modules["torchvision"]
 
 
 def build(architecture: Mapping, training: Mapping | None = None) -> nn.Module:
@@ -77,10 +42,12 @@ def build(architecture: Mapping, training: Mapping | None = None) -> nn.Module:
     for key in ("img_resolution", "img_channels", "label_dim"):
         setattr(network, key, known[key])
     network.schedule = known["scheduler"]
+    # The class of images without one, if the network learns such: that of the empty prompt comes after the others.
+    network.null_class = known["label_dim"] if "text_encoders" in known else config.get("num_embeds_ada_norm")
     for module in network.modules():
         if isinstance(module, library().models.embeddings.LabelEmbedding):
             module.dropout_prob = 0.0  # `loss` drops the class in all blocks at once
-    if getattr(network, "pos_embed", None) is not None:
+    if config["_class_name"] == "DiTTransformer2DModel":
         network.pos_embed.pos_embed = _positions(config)
     return network
 
@@ -114,8 +81,9 @@ def complete(architecture: Mapping) -> dict:
         raise InputError(
             f"architecture.model.in_channels: {model['in_channels']}, but the codec has {codec[latent]} channels"
         )
+    _check_text(known)
     try:
-        found = images_of(model, codec)
+        found = images_of(model, codec, known.get("prompts", ()))
     except (KeyError, TypeError) as error:
         raise InputError(
             f"architecture.model.sample_size: {model.get('sample_size')!r} is no size ({error})"
@@ -126,6 +94,28 @@ def complete(architecture: Mapping) -> dict:
                 f"architecture.{key}: {known.get(key)}, but the components say {value}; correct one or the other"
             )
     return known
+
+
+def _check_text(known: Mapping) -> None:
+    """Check that a network takes what the text encoders give."""
+    model, encoders = known["model"], known.get("text_encoders") or {}
+    for key in ("codec", "text_encoders", "tokenizers"):
+        if model["_class_name"] in TEXT_MODELS and not known.get(key):
+            raise InputError(f"architecture.{key} is missing, which a {model['_class_name']} needs; add it")
+    widths = [config.get("hidden_size", 512) for config in encoders.values()]
+    fits = {
+        "UNet2DConditionModel": lambda: (
+            sum(widths) == model["cross_attention_dim"]
+            and (model["addition_embed_type"] == "text_time") == (len(widths) > 1)
+        ),
+        "SD3Transformer2DModel": lambda: sum(widths) <= model["joint_attention_dim"],
+    }.get(model["_class_name"], lambda: not widths)
+    classes = {name: config["_class_name"] for name, config in encoders.items()}
+    if classes != TEXT_ENCODERS.get(known.get("pipeline"), {}) or not fits():
+        raise InputError(
+            f"architecture.text_encoders: encodings of {widths} numbers are not what the network takes; "
+            "get the folder again"
+        )
 
 
 def _complete(part: str, config: Mapping) -> dict:
@@ -157,8 +147,11 @@ def _construct(part: str, config: Mapping) -> Any:
 
 
 def build_codec(architecture: Mapping) -> nn.Module:
-    """The frozen `AutoencoderKL` or `VQModel`."""
-    return _construct("codec", complete(architecture)["codec"]).eval().requires_grad_(False)
+    """The frozen `AutoencoderKL` or `VQModel`, with the text encoders of a model that draws from prompts."""
+    known = complete(architecture)
+    codec = _construct("codec", known["codec"])
+    codec = TextToImage(codec, known) if known.get("text_encoders") else codec
+    return codec.eval().requires_grad_(False)
 
 
 def fit_codec(architecture: Mapping, images: np.ndarray, labels: np.ndarray | None, seed: int) -> nn.Module:
@@ -179,34 +172,84 @@ def loss(
     dtype: torch.dtype,
     codec: nn.Module | None = None,
 ) -> Tensor:
-    """(prediction − target)² at a step that is uniform for each image, [N, C, H, W], as the pipelines are trained.
+    """(prediction − target)² at a random step of each image, [N, C, H, W], as the pipelines are trained.
 
-    The target is what the scheduler says that the network predicts: the noise, the velocity, or the image. A
-    variance that the network predicts too is not trained. Of a transformer, some images lose their class.
+    The target is what the scheduler says that the network predicts (see `_diffused` and `_flowing`). A
+    variance that the network predicts too is not trained. Of a transformer some images lose their class, and of a
+    text-to-image model their prompt.
     """
     x = from_uint8(images)
     if codec is not None:
         with torch.no_grad(), _autocast(x.device, dtype):
             x = encode(codec, x)
-    noise = torch.randn_like(x)
-    steps = network.schedule["num_train_timesteps"]
-    t = torch.randint(steps, (len(x),), device=x.device)
-    if labels is not None and _null_class(network) is not None:
+    noisy, t, target = (_flowing if network.schedule["_class_name"] == FLOW else _diffused)(x, network.schedule)
+    if labels is not None and (null := network.null_class) is not None:
         dropped = torch.rand(len(x), device=x.device) < training.get("label_dropout", LABEL_DROPOUT)
-        labels = torch.where(dropped, _null_class(network), labels)
-    forward = library().DDPMScheduler.from_config(network.schedule)
+        labels = torch.where(dropped, null, labels)
+    return (predict(network, noisy, t, labels, dtype, _conditions(codec, labels)) - target).square()
+
+
+def _diffused(x: Tensor, schedule: Mapping) -> tuple[Tensor, Tensor, Tensor]:
+    """Noisy x at uniform steps, these, and the noise, the velocity or x itself, whichever the network predicts."""
+    noise = torch.randn_like(x)
+    t = torch.randint(schedule["num_train_timesteps"], (len(x),), device=x.device)
+    forward = library().DDPMScheduler.from_config(schedule)
     target = {
         "epsilon": lambda: noise,
         "v_prediction": lambda: forward.get_velocity(x, noise, t),
         "sample": lambda: x,
-    }[network.schedule["prediction_type"]]()
-    return (predict(network, forward.add_noise(x, noise, t), t, labels, dtype) - target).square()
+    }[schedule["prediction_type"]]()
+    return forward.add_noise(x, noise, t), t, target
 
 
-def predict(network: nn.Module, x: Tensor, t: Tensor, class_labels: Tensor | None, dtype: torch.dtype) -> Tensor:
+def _flowing(x: Tensor, schedule: Mapping) -> tuple[Tensor, Tensor, Tensor]:
+    """The same of rectified flow as SD3 is trained (Esser et al. 2024, arXiv 2403.03206, section 3.1).
+
+    x_σ = (1 − σ)·x + σ·n and its velocity n − x; ln(u/(1 − u)) ~ N(0, 1), and σ = shift·u/(1 + (shift − 1)·u), the
+    paper's shift of the noise levels for larger images.
+    """
+    noise = torch.randn_like(x)
+    u = torch.randn(len(x), device=x.device).sigmoid()
+    shift = schedule["shift"]
+    sigma = (shift * u / (1 + (shift - 1) * u)).view(-1, 1, 1, 1)
+    return x + sigma * (noise - x), sigma.flatten() * schedule["num_train_timesteps"], noise - x
+
+
+Condition = Callable[[Tensor | None], dict]  # classes [N] → what a network takes of them, by keyword
+
+
+def _conditions(codec: nn.Module | None, labels: Tensor | None, null: int | None = None) -> Condition:
+    """The condition of a batch: classes as they are, or the encodings of their prompts, each made once.
+
+    Args:
+        labels: the classes that it will be asked for.
+        null: the class of none, if it will be asked for too.
+    """
+    if not isinstance(codec, TextToImage):
+        return lambda labels: {"class_labels": labels}
+    classes = torch.cat([labels, labels.new_tensor([] if null is None else [null])]).unique()
+    encoded = codec.encode_prompts(classes)
+
+    def condition(labels: Tensor) -> dict:
+        rows = torch.searchsorted(classes, labels)
+        taken = {key: value[rows] for key, value in encoded.items()}
+        added = {key: taken.pop(key) for key in ("text_embeds", "time_ids") if key in taken}
+        return taken | ({"added_cond_kwargs": added} if added else {})
+
+    return condition
+
+
+def predict(
+    network: nn.Module,
+    x: Tensor,
+    t: Tensor,
+    class_labels: Tensor | None,
+    dtype: torch.dtype,
+    condition: Condition,
+) -> Tensor:
     """What the network predicts of noisy x, [N, C, H, W], at steps t, [N] or one for all; float32."""
     with _autocast(x.device, dtype):
-        prediction = network(x, t.to(x.device).expand(len(x)), class_labels=class_labels).sample
+        prediction = network(x, timestep=t.to(x.device).expand(len(x)), **condition(class_labels)).sample
     return prediction[:, : x.shape[1]].float()  # a learned variance stands behind
 
 
@@ -227,11 +270,12 @@ def draw(
     noise, drawn = noise_and_classes(generators, shape, network.label_dim, classes)
     labels = drawn.to(device) if network.label_dim else None
     scale = sampler.get("guidance", 1)
-    null = _null_class(network)
+    null = network.null_class
     if scale != 1 and null is None:
         raise InputError(f"sampler.guidance: {scale}, but the model knows no images without a class; set it to 1")
 
-    evaluate = partial(predict, network, dtype=dtype)
+    condition = _conditions(codec, labels, null if scale != 1 else None)
+    evaluate = partial(predict, network, dtype=dtype, condition=condition)
     if scale == 1:
         evaluate = partial(evaluate, class_labels=labels)
     else:
@@ -240,9 +284,10 @@ def draw(
         parameters = inspect.signature(scheduler.step).parameters
         extra = {"generator": generators, "eta": sampler.get("eta", 0)}
         extra = {key: value for key, value in extra.items() if key in parameters}
-        x = noise.to(device) * scheduler.init_noise_sigma
+        x = noise.to(device) * getattr(scheduler, "init_noise_sigma", 1.0)
+        scaled = getattr(scheduler, "scale_model_input", lambda x, t: x)  # of flow matching both are 1
         for t in scheduler.timesteps:
-            x = scheduler.step(evaluate(scheduler.scale_model_input(x, t), t), t, x, **extra).prev_sample
+            x = scheduler.step(evaluate(scaled(x, t), t), t, x, **extra).prev_sample
     x = x.float()
     if codec is not None:
         with _autocast(device, dtype):
@@ -255,6 +300,10 @@ def _of_scheduler(sampler: Mapping, schedule: Mapping) -> Iterator[Any]:
     """The scheduler with its steps set; what it cannot do is an InputError."""
     name = sampler.get("scheduler", schedule["_class_name"])
     spacing = {key: sampler[key] for key in ("timestep_spacing",) if key in sampler}
+    if (name == FLOW) != (schedule["_class_name"] == FLOW):
+        raise InputError(f"sampler.scheduler: {name}, but the model's is a {schedule['_class_name']}; remove it")
+    if name == FLOW and spacing:
+        raise InputError(f"sampler.timestep_spacing: a {name} has none; remove it")
     try:
         scheduler = getattr(library(), name).from_config(dict(schedule), **spacing)
         scheduler.set_timesteps(sampler["steps"])
@@ -279,25 +328,39 @@ def drawing_flop(architecture: Mapping, sampler: Mapping) -> float:
 
 @cache  # a search asks for many settings of the sampler
 def _flop_of_parts(architecture: str) -> tuple[float, float, float]:
-    """Of an evaluation of the network, of encoding and of decoding an image; the architecture is JSON."""
+    """Of an evaluation of the network, of encoding and of decoding an image; the architecture is JSON.
+
+    The text encoders, which see a prompt once, are left out.
+    """
     known = json.loads(architecture)
     with torch.device("meta"):
         network = build(known).to("meta").eval()
-        codec = build_codec(known) if known.get("codec") else None
+        codec = _construct("codec", complete(known)["codec"]) if known.get("codec") else None
         side = network.config["sample_size"]
         latents = torch.zeros(1, network.config["in_channels"], side, side)
         images = torch.zeros(1, known["img_channels"], *[known["img_resolution"]] * 2)
         labels = torch.zeros(1, dtype=torch.int64) if network.label_dim else None
+        condition = _text_condition(known) if known.get("text_encoders") else {"class_labels": labels}
     return (
-        count_flop(lambda: network(latents, torch.ones(1), class_labels=labels)),
+        count_flop(lambda: network(latents, timestep=torch.ones(1), **condition)),
         count_flop(lambda: encode(codec, images)) if codec else 0.0,
         count_flop(lambda: decode(codec, latents)) if codec else 0.0,
     )
 
 
-def _null_class(network: nn.Module) -> int | None:
-    """The class of images without one; None of a network that knows none."""
-    return network.config.get("num_embeds_ada_norm")
+def _text_condition(known: Mapping) -> dict:
+    """What a network takes of a prompt, without content."""
+    *_, encoder = known["text_encoders"].values()
+    model, length = known["model"], positions(encoder)
+    if "joint_attention_dim" in model:
+        hidden = torch.zeros(1, length + WITHOUT_T5, model["joint_attention_dim"])
+        return {
+            "encoder_hidden_states": hidden,
+            "pooled_projections": torch.zeros(1, model["pooled_projection_dim"]),
+        }
+    hidden = torch.zeros(1, length, model["cross_attention_dim"])
+    pooled = {"text_embeds": torch.zeros(1, encoder.get("projection_dim", 512)), "time_ids": torch.zeros(1, 6)}
+    return {"encoder_hidden_states": hidden, "added_cond_kwargs": pooled}
 
 
 def _autocast(device: torch.device, dtype: torch.dtype) -> AbstractContextManager:

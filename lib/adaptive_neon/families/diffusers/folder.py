@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,17 +10,40 @@ from safetensors.numpy import save_file
 
 from adaptive_neon.errors import InputError, shown
 from adaptive_neon.jobs.files import read_json, replacing
+from adaptive_neon.jobs.foreign import reading
 
 INDEX = "model_index.json"
 WEIGHTS = "diffusion_pytorch_model.safetensors"
-MODELS = ("UNet2DModel", "DiTTransformer2DModel")
+MODELS = ("UNet2DModel", "DiTTransformer2DModel", "UNet2DConditionModel", "SD3Transformer2DModel")
+TEXT_MODELS = MODELS[2:]  # which take encodings of prompts
 # Class of the pipeline → the folders of what is fine-tuned and of the frozen codec.
 PIPELINES: dict[str, dict[str, str]] = {
     "DDPMPipeline": {"model": "unet"},
     "DDIMPipeline": {"model": "unet"},
     "LDMPipeline": {"model": "unet", "codec": "vqvae"},
     "DiTPipeline": {"model": "transformer", "codec": "vae"},
+    "StableDiffusionPipeline": {"model": "unet", "codec": "vae"},
+    "StableDiffusionXLPipeline": {"model": "unet", "codec": "vae"},
+    "StableDiffusion3Pipeline": {"model": "transformer", "codec": "vae"},
 }
+# Of those that draw from prompts, the folders of the frozen text encoders and their classes.
+TEXT_ENCODERS: dict[str, dict[str, str]] = {
+    "StableDiffusionPipeline": {"text_encoder": "CLIPTextModel"},
+    "StableDiffusionXLPipeline": {
+        "text_encoder": "CLIPTextModel",
+        "text_encoder_2": "CLIPTextModelWithProjection",
+    },
+    "StableDiffusion3Pipeline": dict.fromkeys(("text_encoder", "text_encoder_2"), "CLIPTextModelWithProjection"),
+}
+TOKENIZER_CLASSES = ("CLIPTokenizer", "CLIPTokenizerFast")
+PROMPTS = "prompts.txt"  # of an improved model, in its folder
+# How the pipelines draw where nothing else is said.
+SAMPLERS = {
+    "StableDiffusionPipeline": {"steps": 50, "guidance": 7.5},
+    "StableDiffusionXLPipeline": {"steps": 50, "guidance": 5.0},
+    "StableDiffusion3Pipeline": {"steps": 28, "guidance": 7.0},
+}
+LARGEST_TOKENIZER = 2**25  # bytes of its files; CLIP's have 4 MB
 # The names that diffusers once had for the layers of an attention.
 FORMER = {"query": "to_q", "key": "to_k", "value": "to_v", "proj_attn": "to_out.0"}
 
@@ -39,7 +62,7 @@ def is_pipeline(path: str | Path) -> bool:
 
 
 def folder_architecture(folder: Path) -> dict:
-    """The architecture of the pipeline in a folder, with the name of the family.
+    """The architecture of the pipeline in a folder, with the name of the family, but without prompts.
 
     Raises:
         InputError: a file is damaged, or the pipeline is none that is studied here.
@@ -68,7 +91,45 @@ def folder_architecture(folder: Path) -> dict:
     except (KeyError, TypeError) as error:
         raise InputError(f"{folder}: its configurations don't say the size of the images ({error})") from None
     labels = {"id2label": index["id2label"]} if isinstance(index.get("id2label"), dict) else {}
-    return {"family": "diffusers", **sizes, "pipeline": pipeline, **configs, **labels}
+    text = _text(folder, pipeline, index) if pipeline in TEXT_ENCODERS else {}
+    if pipeline == "StableDiffusionPipeline":  # so its constructor corrects older files
+        configs["scheduler"] |= {"steps_offset": 1, "clip_sample": False}
+    return {"family": "diffusers", **sizes, "pipeline": pipeline, **configs, **labels, **text}
+
+
+def tokenizer_of(encoder: str) -> str:
+    """The folder of the tokenizer of a text encoder."""
+    return encoder.replace("text_encoder", "tokenizer")
+
+
+def _text(folder: Path, pipeline: str, index: Mapping) -> dict:
+    """The configurations of the text encoders, and the files of their tokenizers, name → bytes."""
+    if index.get("text_encoder_3", [None])[0]:
+        raise InputError(
+            f"{folder}: a text_encoder_3, which is not read; save the pipeline with text_encoder_3=None and "
+            "tokenizer_3=None"
+        )
+    encoders, tokenizers = {}, {}
+    for encoder, cls in TEXT_ENCODERS[pipeline].items():
+        tokenizer = tokenizer_of(encoder)
+        for name, known in ((encoder, (cls,)), (tokenizer, TOKENIZER_CLASSES)):
+            entry = index.get(name)
+            if entry not in [["transformers", cls] for cls in known]:
+                raise InputError(
+                    f"{folder / INDEX}: {name} is {shown(entry)}, of which only a {' or '.join(known)} is read"
+                )
+        encoders[encoder] = _object(folder / encoder / "config.json") | {"_class_name": cls}
+        with reading(folder / tokenizer, "a tokenizer"):
+            files = sorted(f for f in (folder / tokenizer).iterdir() if f.suffix in (".json", ".txt"))
+            sizes = {file.name: file.stat().st_size for file in files if file.name[0] != "."}
+        if not 0 < sum(sizes.values()) <= LARGEST_TOKENIZER:
+            raise InputError(
+                f"{folder / tokenizer}: files of {sum(sizes.values()):,} bytes, of at most {LARGEST_TOKENIZER:,}; "
+                "get the tokenizer again"
+            )
+        tokenizers[tokenizer] = sizes
+    zeros = {"force_zeros_for_empty_prompt": index.get("force_zeros_for_empty_prompt", True)}
+    return {"text_encoders": encoders, "tokenizers": tokenizers} | (zeros if "XL" in pipeline else {})
 
 
 def _renamed(model: Mapping) -> dict:
@@ -80,8 +141,10 @@ def _renamed(model: Mapping) -> dict:
     }
 
 
-def images_of(model: Mapping, codec: Mapping | None) -> dict[str, int]:
+def images_of(model: Mapping, codec: Mapping | None, prompts: Sequence[str] = ()) -> dict[str, int]:
     """Size, channels and classes of the images that a model draws, through its codec where it has one.
+
+    Prompts are classes.
 
     Raises:
         KeyError, TypeError: the configurations don't say so.
@@ -89,7 +152,7 @@ def images_of(model: Mapping, codec: Mapping | None) -> dict[str, int]:
     return {
         "img_resolution": model["sample_size"] * (2 ** (len(codec["block_out_channels"]) - 1) if codec else 1),
         "img_channels": (codec or model)["in_channels"],
-        "label_dim": model.get("num_class_embeds") or model.get("num_embeds_ada_norm") or 0,
+        "label_dim": model.get("num_class_embeds") or model.get("num_embeds_ada_norm") or len(prompts),
     }
 
 
@@ -120,23 +183,74 @@ def write_folder(
 
     Args:
         tensors: of the model.
-        codec: the tensors of its codec, empty if it has none.
+        codec: the tensors of its codec, empty if it has none; with text encoders and tokenizers, if it has such.
         metadata: of the model's file.
     """
     pipeline = pipeline_of(architecture)
     names = PIPELINES[pipeline]
     index = {"_class_name": pipeline, "scheduler": ["diffusers", architecture["scheduler"]["_class_name"]]}
+    parts = {"model": tensors, "codec": codec}
+    write_prompts(folder, architecture)
+    if pipeline in TEXT_ENCODERS:
+        index |= _write_text(folder, architecture, codec)
+        parts["codec"] = _under("vae", codec)
     for part, name in names.items():
         index[name] = ["diffusers", architecture[part]["_class_name"]]
         _write(folder / name / "config.json", architecture[part])
-        with replacing(folder / name / WEIGHTS) as temporary:
-            arrays = {"model": tensors, "codec": codec}[part]
-            about = {"format": "pt"} | (dict(metadata) if part == "model" else {})
-            save_file({key: np.asarray(array, order="C") for key, array in arrays.items()}, temporary, about)
+        _write_weights(folder / name / WEIGHTS, parts[part], metadata if part == "model" else {})
     _write(folder / "scheduler/scheduler_config.json", architecture["scheduler"])
     if architecture.get("id2label"):
         index["id2label"] = architecture["id2label"]
     _write(folder / INDEX, index)
+
+
+def write_prompts(folder: Path, architecture: Mapping) -> None:
+    """Write the prompts of a text-to-image model, if it is one, where `models.imported.read_model` finds them."""
+    if prompts := architecture.get("prompts"):
+        with replacing(folder / PROMPTS) as temporary:
+            temporary.write_text("".join(f"{prompt}\n" for prompt in prompts), encoding="utf-8")
+
+
+def _write_text(folder: Path, architecture: Mapping, codec: Mapping[str, np.ndarray]) -> dict:
+    """Write text encoders and tokenizers; the index says so, and that the images are not filtered."""
+    index = {}
+    for name, config in architecture["text_encoders"].items():
+        index[name] = ["transformers", config["_class_name"]]
+        _write(folder / name / "config.json", {key: config[key] for key in config.keys() - {"_class_name"}})
+        _write_weights(folder / name / "model.safetensors", _under(name, codec), {})
+    for name, sizes in architecture["tokenizers"].items():
+        index[name] = ["transformers", TOKENIZER_CLASSES[0]]
+        for file, content in tokenizer_files(sizes, codec[name]).items():
+            with replacing(folder / name / file) as temporary:
+                temporary.write_bytes(content)
+    return (
+        index
+        | {
+            "StableDiffusionPipeline": {"requires_safety_checker": False},
+            "StableDiffusionXLPipeline": {key: architecture.get(key) for key in ("force_zeros_for_empty_prompt",)},
+            "StableDiffusion3Pipeline": {key: [None, None] for key in ("text_encoder_3", "tokenizer_3")},
+        }[architecture["pipeline"]]
+    )
+
+
+def _under(prefix: str, tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The tensors of a part of a codec, in the part's own names."""
+    start = f"{prefix}."
+    return {name.removeprefix(start): array for name, array in tensors.items() if name.startswith(start)}
+
+
+def tokenizer_files(sizes: Mapping[str, int], content: np.ndarray) -> dict[str, bytes]:
+    """The files of a tokenizer, which a codec holds as one array of bytes."""
+    ends = np.cumsum(list(sizes.values()))
+    return {
+        name: content[end - size : end].tobytes() for (name, size), end in zip(sizes.items(), ends, strict=True)
+    }
+
+
+def _write_weights(path: Path, arrays: Mapping[str, np.ndarray], about: Mapping[str, str]) -> None:
+    with replacing(path) as temporary:
+        contiguous = {key: np.asarray(array, order="C") for key, array in arrays.items()}
+        save_file(contiguous, temporary, {"format": "pt"} | dict(about))
 
 
 def _write(path: Path, value: Mapping) -> None:

@@ -1,22 +1,36 @@
 """The settings, blocks and folders of diffusers' models: all that can be known of the family without torch."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from adaptive_neon.errors import InputError
 from adaptive_neon.families.diffusers.folder import (
+    LARGEST_TOKENIZER,
     MODELS,
     PIPELINES,
+    TEXT_ENCODERS,
+    TEXT_MODELS,
     current_name,
     folder_architecture,
     is_pipeline,
     pipeline_of,
+    tokenizer_of,
     write_folder,
 )
+from adaptive_neon.families.diffusers.prompts import MOST
 from adaptive_neon.families.guidance import SCALE
-from adaptive_neon.families.networks.settings import COUNT, FACTOR, IMAGES, SHARE, UNET2D_BLOCKS, WIDTH, thirds
+from adaptive_neon.families.networks.settings import (
+    COUNT,
+    FACTOR,
+    IMAGES,
+    POSITIVE,
+    SHARE,
+    UNET2D_BLOCKS,
+    WIDTH,
+    thirds,
+)
 from adaptive_neon.families.pickles import RefusedError
 from adaptive_neon.families.torch_files import plain_state_dict
 
@@ -38,10 +52,13 @@ SCHEDULERS = (
     "PNDMScheduler",
     "UniPCMultistepScheduler",
 )
+FLOW = "FlowMatchEulerDiscreteScheduler"  # of rectified flow, from which no other draws
 
 _LAYERS = COUNT | {"maximum": 200}
 _OPTIONAL = {"type": ["integer", "null"], "minimum": 1, "maximum": 100_000}
+_NOTHING = {"type": "null"}
 _WIDTHS = {"type": "array", "minItems": 1, "maxItems": 32, "items": WIDTH}
+_BY_LEVEL = _WIDTHS | {"type": ["integer", "null", "array"], "minimum": 1}
 _TYPES = {"type": "array", "minItems": 1, "maxItems": 32, "items": {"type": "string"}}
 _BLOCKS = {
     "block_out_channels": _WIDTHS,
@@ -50,9 +67,34 @@ _BLOCKS = {
     "layers_per_block": _LAYERS,
     "in_channels": FACTOR,
 }
+_ENCODERS = {  # name → its possible classes
+    name: sorted({encoders[name] for encoders in TEXT_ENCODERS.values() if name in encoders})
+    for name in TEXT_ENCODERS["StableDiffusionXLPipeline"]
+}
+_ENCODER = {
+    "vocab_size": COUNT | {"maximum": 1_000_000},
+    "hidden_size": WIDTH,
+    "intermediate_size": COUNT | {"maximum": 65_536},
+    "num_hidden_layers": _LAYERS,
+    "max_position_embeddings": COUNT | {"maximum": 1024},
+    "projection_dim": WIDTH,
+    "use_attention_mask": {"enum": [False, None]},
+}
+_FILES = {  # of a tokenizer, name → bytes
+    "type": "object",
+    "additionalProperties": False,
+    "properties": {},
+    "patternProperties": {
+        r"^\w[\w.-]*\.(json|txt)\Z": {"type": "integer", "minimum": 0, "maximum": LARGEST_TOKENIZER}
+    },
+}
 
 
-def _component(classes: tuple[str, ...], properties: Mapping) -> dict:
+def _sections(properties: Mapping) -> dict:
+    return {"type": "object", "additionalProperties": False, "properties": properties}
+
+
+def _component(classes: Sequence[str], properties: Mapping) -> dict:
     """A configuration of a component: of what decides sizes, the limits; the rest is its class's to check."""
     return {
         "type": "object",
@@ -75,20 +117,31 @@ SCHEMA = {
                     "out_channels": {"type": ["integer", "null"], "minimum": 1, "maximum": 128},
                     "time_embedding_type": {"enum": ["positional"]},
                     "time_embedding_dim": _OPTIONAL,
-                    "class_embed_type": {"type": "null"},
+                    "class_embed_type": _NOTHING,
                     "num_class_embeds": _OPTIONAL,
                     "num_embeds_ada_norm": _OPTIONAL,
                     "num_layers": _LAYERS,
                     "patch_size": COUNT | {"maximum": 256},
-                    "num_attention_heads": COUNT | {"maximum": 256},
-                    "attention_head_dim": {"type": ["integer", "null"], "minimum": 1, "maximum": 1024},
+                    "num_attention_heads": _OPTIONAL | {"maximum": 256},
+                    "attention_head_dim": _BY_LEVEL | {"maximum": 1024},
+                    "cross_attention_dim": _OPTIONAL,
+                    "joint_attention_dim": WIDTH,
+                    "caption_projection_dim": WIDTH,
+                    "pooled_projection_dim": WIDTH,
+                    "pos_embed_max_size": COUNT | {"maximum": 4096},
+                    "encoder_hid_dim_type": _NOTHING,
+                    "time_cond_proj_dim": _NOTHING,
+                    "addition_embed_type": {"enum": ["text_time", None]},
+                    "transformer_layers_per_block": _BY_LEVEL | {"maximum": 200},
                 },
             ),
             "scheduler": _component(
-                SCHEDULERS,
+                (*SCHEDULERS, FLOW),
                 {
                     "num_train_timesteps": COUNT | {"maximum": 100_000},
                     "prediction_type": {"enum": ["epsilon", "v_prediction", "sample"]},
+                    "shift": POSITIVE,
+                    "use_dynamic_shifting": {"enum": [False, None]},
                     "trained_betas": {"type": ["array", "null"], "maxItems": 100_000},
                 },
             ),
@@ -104,13 +157,19 @@ SCHEMA = {
             )
             | {"type": ["object", "null"]},
             "id2label": {"type": "object", "maxProperties": 100_000},
+            "prompts": {"type": "array", "maxItems": MOST, "items": {"type": "string"}},
+            "text_encoders": _sections(
+                {name: _component(classes, _ENCODER) for name, classes in _ENCODERS.items()}
+            ),
+            "tokenizers": _sections({tokenizer_of(name): _FILES for name in _ENCODERS}),
+            "force_zeros_for_empty_prompt": {"type": "boolean"},
         },
     },
     "sampler": {
         "required": ["steps"],
         "properties": {
             "steps": COUNT | {"maximum": 1000},
-            "scheduler": {"enum": list(SCHEDULERS)},
+            "scheduler": {"enum": [*SCHEDULERS, FLOW]},
             "guidance": SCALE,
             "eta": {"type": "number", "minimum": 0, "maximum": 1},
             "timestep_spacing": {"enum": ["leading", "linspace", "trailing"]},
@@ -131,11 +190,8 @@ def contradictions(config: Mapping) -> Iterator[tuple[str, str]]:
     architecture = base["architecture"] or {}
     model, scheduler = architecture.get("model") or {}, architecture.get("scheduler") or {}
     if sampler.get("guidance", 1) != 1:
-        if model.get("_class_name", "DiTTransformer2DModel") != "DiTTransformer2DModel":
-            yield (
-                "sampler.guidance",
-                f"{sampler['guidance']}, but only a DiTTransformer2DModel has guidance; set it to 1",
-            )
+        if model.get("_class_name") == "UNet2DModel":
+            yield "sampler.guidance", f"{sampler['guidance']}, but a UNet2DModel has no guidance; set it to 1"
         elif base["training"] and not base["training"].get("label_dropout", LABEL_DROPOUT):
             yield (
                 "sampler.guidance",
@@ -146,6 +202,8 @@ def contradictions(config: Mapping) -> Iterator[tuple[str, str]]:
         yield "sampler.eta", f"{sampler['eta']}, but only the DDIMScheduler has it, not the {name}; remove it"
     if (steps := sampler["steps"]) > (most := scheduler.get("num_train_timesteps", 1000)):
         yield "sampler.steps", f"{steps}, but the model was trained on {most} noise levels; use fewer"
+    if base["training"] and model.get("_class_name") in TEXT_MODELS:
+        yield "base.training", "a text-to-image model is not trained from nothing here; give base.checkpoint"
     for key, training in (("base.training", base["training"]), ("finetune", config.get("finetune"))):
         if training and "label_dropout" in training and model.get("_class_name") == "UNet2DModel":
             yield f"{key}.label_dropout", "a UNet2DModel has no class for images without one; remove it"
@@ -156,17 +214,22 @@ def block_presets(architecture: Mapping | None) -> dict[str, dict[str, str]]:
     model = (architecture or {}).get("model") or {}
     by_depth = {name: f"^transformer_{pattern}" for name, pattern in thirds(model.get("num_layers", 28)).items()}
     presets = {
-        "UNet2DModel": {"down-mid-up": UNET2D_BLOCKS},
-        "DiTTransformer2DModel": {"by-depth": {"embedding": r"^pos_embed\.", **by_depth, "head": r"^proj_out_"}},
+        "down-mid-up": UNET2D_BLOCKS,
+        "by-depth": {
+            "embedding": r"^(pos_embed|time_text_embed|context_embedder)\.",
+            **by_depth,
+            "head": r"^(norm_out|proj_out(_\d)?)\.",
+        },
     }
     if name := model.get("_class_name"):
-        return presets[name]
-    return presets["UNet2DModel"] | presets["DiTTransformer2DModel"]
+        preset = "by-depth" if "Transformer" in name else "down-mid-up"
+        return {preset: presets[preset]}
+    return presets
 
 
 def is_weight(name: str) -> bool:
-    """All: what is no parameter of these networks is not kept in their files."""
-    return True
+    """All but the table of an SD3 transformer's positions; what else is no parameter is not kept in the files."""
+    return name != "pos_embed.pos_embed"
 
 
 def from_published(content: object, size: int) -> tuple[dict[str, np.ndarray], dict]:
@@ -192,7 +255,11 @@ def published_architecture(checkpoint: str) -> dict:
 def upstream_usage(architecture: Mapping, path: str) -> str:
     """With diffusers."""
     pipeline = pipeline_of(architecture)
+    asked = {"DiTPipeline": "class_labels=[0]"}.get(pipeline, "")
+    if prompts := architecture.get("prompts"):
+        asked = repr(prompts[0])
+    without = ", text_encoder_3=None, tokenizer_3=None" if pipeline == "StableDiffusion3Pipeline" else ""
     return (
-        f"# with diffusers\npipeline = diffusers.{pipeline}.from_pretrained({path!r})\n"
-        f"images = pipeline({'class_labels=[0]' if pipeline == 'DiTPipeline' else ''}).images"
+        f"# with diffusers\npipeline = diffusers.{pipeline}.from_pretrained({path!r}{without})\n"
+        f"images = pipeline({asked}).images"
     )
