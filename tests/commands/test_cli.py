@@ -405,7 +405,7 @@ def test_fid_refuses(sets, fails, arguments, words):
 def test_check(tmp_path, capsys, fails):
     root = Path(__file__).parents[2]
     main(["check", str(root / "config.yaml"), str(root / "experiments/digits-replicas.yaml")])
-    assert "27 points of 3 blocks, snapshots at 12 kimg, replicas: 5" in capsys.readouterr().out
+    assert "12 points of 3 blocks, snapshots at 12 kimg, replicas: 5" in capsys.readouterr().out
     fails(
         "did you mean digits-null?", "check", str(root / "config.yaml"), str(root / "experiments/digit-null.yaml")
     )

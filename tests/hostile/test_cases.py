@@ -432,11 +432,14 @@ def test_show_on_damaged_files(good, line_of, file, content):
             "values, those behind an alias counted",
         ),
         ("replicas: 1000000\n", "more than 10,000 jobs"),
-        ("replicas: 500\n", "500 × 2 snapshots × 12 cells × 1 shards are more than 10,000 jobs"),
+        ("replicas: 500\n", "500 × 2 snapshots × 18 cells × 1 shards are more than 10,000 jobs"),
         ("run: {shards: 1000000000}\nsearch: {images: 1000000, first_seed: 100000000}\n", "more than 10,000 jobs"),
         ("finetune: {snapshots_kimg: [" + ", ".join(map(str, range(1, 20001))) + "]}\n", "more than 10,000 jobs"),
         ("finetune: {snapshots_kimg: [1000000000000]}\n", "at most 10000000"),
-        ("grid: {weights: [" + ", ".join(f"{i / 100}" for i in range(2000)) + "]}\n", "more than 10,000 points"),
+        (
+            "search: {method: grid}\ngrid: {weights: [" + ", ".join(f"{i / 100}" for i in range(2000)) + "]}\n",
+            "more than 10,000 points",
+        ),
         (
             "blocks: [" + ", ".join(f"{{name: b{i}, pattern: x}}" for i in range(9999)) + "]\n",
             "more than 10,000 points",

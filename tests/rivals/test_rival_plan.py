@@ -13,6 +13,7 @@ def config(config, tiny):
     config["base"]["training"]["kimg"] = 50
     config["blocks"] = [{"name": "all", "pattern": "."}]
     config["grid"] |= {"weights": [0.5, 1.0], "sampler": {}}
+    config["search"]["method"] = "grid"
     config["finetune"]["snapshots_kimg"] = [12, 24]
     config["replicas"] = 3
     config["rivals"] = [

@@ -1,6 +1,7 @@
 """The points with which a search begins."""
 
 from collections.abc import Sequence
+from math import comb
 
 from adaptive_neon.merging.grid import Point, diagonal, grid
 from adaptive_neon.search.surface import Region, as_points, design
@@ -16,3 +17,8 @@ def search_points(method: str, blocks: Sequence[str], weights: Sequence[float]) 
         return grid(dict.fromkeys(blocks, weights))
     points = as_points(blocks, design(Region.of(len(blocks), weights[0], weights[-1])))
     return points + [point for point in diagonal(blocks, weights) if point not in points]
+
+
+def design_size(blocks: int) -> int:
+    """The number of points of `surface.design`, as many as a quadratic of so many weights has coefficients."""
+    return 1 + 2 * blocks + comb(blocks, 2)

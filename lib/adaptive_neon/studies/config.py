@@ -13,7 +13,7 @@ from adaptive_neon.errors import InputError, shown
 from adaptive_neon.families import NAMES, name_of, settings_of
 from adaptive_neon.families.batches import LARGEST
 from adaptive_neon.merging.blocks import assign_blocks
-from adaptive_neon.search.points import search_points
+from adaptive_neon.search.points import design_size
 from adaptive_neon.search.settings import combinations
 
 MOST_POINTS = 10_000  # of a grid: more would take hours to plan, and years to run
@@ -221,7 +221,7 @@ def _contradictions(config: Mapping) -> Iterator[tuple[str, str]]:
                 "grid.weights",
                 f"they span {span:g}, too little for a surface; let them span {NARROWEST:g} or search a grid",
             )
-        points = cells = len(search_points("surface", list(block_patterns(config)), _span(config))) + weights
+        points = cells = design_size(blocks) + weights
     else:
         points = weights**blocks
         cells = sum(math.comb(weights, size) for size in range(1, blocks + 1))
@@ -300,12 +300,6 @@ def _contradictions(config: Mapping) -> Iterator[tuple[str, str]]:
     yield from _rival_contradictions(config)
     yield from _toy_contradictions(config["toy"])
     yield from _collapse_contradictions(config["collapse"])
-
-
-def _span(config: Mapping) -> list[float]:
-    """Lowest and highest weight of the search."""
-    weights = list(map(float, config["grid"]["weights"]))
-    return [min(weights), max(weights)]
 
 
 def _uneven_classes(config: Mapping, block: int) -> str | None:
