@@ -13,7 +13,7 @@ def config(config, tiny):
     config["base"]["training"]["kimg"] = 50
     config["blocks"] = [{"name": "all", "pattern": "."}]
     config["grid"] |= {"weights": [0.5, 1.0], "sampler": {}}
-    config["search"]["method"] = "grid"
+    config["search"] |= {"method": "grid", "images": 600}
     config["finetune"]["snapshots_kimg"] = [12, 24]
     config["replicas"] = 3
     config["rivals"] = [
@@ -131,7 +131,9 @@ def test_benchmark_files(config, job, work):
 
 def experiment(root, name, given):
     return read_config(
-        root / "schemas/config.schema.yaml", [root / "config.yaml", root / f"experiments/{name}.yaml"], given
+        root / "schemas/config.schema.yaml",
+        [root / "config.yaml", root / f"experiments/{name}.yaml"],
+        {"search": {"method": "grid"}} | given,
     )
 
 

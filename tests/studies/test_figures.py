@@ -86,7 +86,8 @@ def test_diagonal(curves):
     assert {"collapsed θ_s", "base θ_r", "weight w, the same in all blocks (no unit)"} < set(texts(figure))
     band = fid.collections[0].get_paths()[0].vertices
     half = 0.02 * 12.706204736432095  # Student's quantile of one degree of freedom
-    assert band[band[:, 0] == 1][:, 1] == pytest.approx([3 - half, 3 + half])
+    last = band[band[:, 0] == 1][:, 1]  # where the outline turns
+    assert [last.min(), last.max()] == pytest.approx([3 - half, 3 + half])
     assert set(band[band[:, 0] == 0][:, 1]) == {4}
 
 
