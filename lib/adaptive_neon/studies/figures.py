@@ -64,7 +64,9 @@ def plot_diagonal(curves: Mapping[int, Mapping[str, Mapping]]) -> Figure:
             axes.plot(weights, [one[name] for one in points.values()], label=f"{kimg} kimg", markersize=5, **style)
             if 0.0 in points:  # the base model has not diverged
                 bands = np.array([_band(points[0.0], one, name) for one in points.values()]).T
-                axes.fill_between(weights, *bands.clip(0, HIGHEST[name]), color=style["color"], alpha=0.2, linewidth=0)
+                axes.fill_between(
+                    weights, *bands.clip(0, HIGHEST[name]), color=style["color"], alpha=0.2, linewidth=0
+                )
     for axes, label in zip(panels, DIAGONAL_PANELS.values(), strict=True):
         axes.set_ylabel(label)
         for w in (-1, 0):
