@@ -25,7 +25,7 @@ def test_a_further_round_draws_its_own_points_alone(copy_of_finished):
     folder = copy_of_finished
     process = runner.run(folder, SEARCH, target=f"{RESULTS}/replica-0/selection/1.json")
     assert process.returncode == 0, process.stdout
-    assert drawn(process.stdout) == {("grid", "1", cell) for cell in DESIGN}
+    assert drawn(process.stdout) == {("grid", "0", "0.0")} | {("grid", "1", cell) for cell in DESIGN}
 
     process = runner.run(folder, TWO_ROUNDS)
     assert process.returncode == 0, process.stdout
