@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from itertools import combinations, combinations_with_replacement, product
 
 import numpy as np
-from scipy.optimize import minimize
 
 from adaptive_neon.errors import InputError
 from adaptive_neon.merging.grid import Point
@@ -79,6 +78,8 @@ class Quadratic:
         found = self.stationary()
         if np.all((found >= region.low) & (found <= region.high)):
             return found
+        from scipy.optimize import minimize  # only here: every start of the workflow imports this module
+
         starts = product(*zip(region.low, region.high, strict=True))
         bounds = list(zip(region.low, region.high, strict=True))
         ends = [
