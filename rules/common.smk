@@ -260,6 +260,21 @@ def heldout_positions(name, runs):
     return positions(_heldout(name, runs))
 
 
+def heldout_ahead(name, runs):
+    """Those of base and collapsed models, which need not wait for a search unless it chooses their settings."""
+    if len(SEARCHED_SETTINGS) > 1:
+        return []
+    return once(
+        [
+            cell_file(
+                "heldout", kimg, point_name(point) + SEARCHED_SETTINGS[0], name
+            ).format(replica=replica)
+            for point in (STUDY.base_point, STUDY.collapsed_point)
+        ]
+        for replica, kimg in runs
+    )
+
+
 def once(files_of_runs):
     """Each file once."""
     return list(dict.fromkeys(file for files in files_of_runs for file in files))

@@ -23,6 +23,7 @@ rule summary:
     input:
         base=BASE,
         selections=SELECTIONS,
+        ahead=heldout_ahead("metrics.json", RUNS),
         metrics=lambda wildcards: heldout_files("metrics.json", RUNS),
     output:
         summary=f"{RESULTS}/summary.json",

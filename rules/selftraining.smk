@@ -13,7 +13,7 @@ rule synthetic:
         benchmarks("replica-{replica}/synthetic")
     conda:
         ENVIRONMENT
-    threads: RUN["training_threads"]
+    threads: RUN["job_threads"]
     resources:
         gpu=GPU,
         mem_mb=RUN["memory_mb"],
