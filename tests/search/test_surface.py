@@ -58,8 +58,8 @@ def test_the_minimum_of_a_quadratic_is_found_exactly():
     assert fitted.minimum().tolist() == [0.62, 0.88, 0.71]
     # Along w·(1, 1, 1): 1ᵀ·curvature·(w·1 − best) = 0.
     single = (CURVATURE @ BEST).sum() / CURVATURE.sum()
-    assert fitted.single_minimum() == round(single, 2)
-    assert fitted.places(single=True)[0].full == pytest.approx(single)
+    assert fitted.single_minimum().tolist() == [round(single, 2)] * 3
+    assert fitted.stationary(single=True)[0].full == pytest.approx(single)
 
 
 def test_a_minimum_outside_the_region_is_taken_at_its_border():
@@ -68,7 +68,7 @@ def test_a_minimum_outside_the_region_is_taken_at_its_border():
     fitted = fit(REGION, [(design(REGION), measured(design(REGION), best=best))])
     rest = best[1:] - np.linalg.solve(CURVATURE[1:, 1:], CURVATURE[1:, 0]) * (0.5 - best[0])
     assert fitted.full.minimum(REGION) == pytest.approx([0.5, *rest], abs=1e-4)
-    assert [place.full for place in fitted.places()] == pytest.approx(best)  # where it is, whatever may be drawn
+    assert [place.full for place in fitted.stationary()] == pytest.approx(best)  # where it is, whatever may be drawn
 
 
 def test_a_saddle_has_no_minimum_but_a_lowest_point():
@@ -76,6 +76,35 @@ def test_a_saddle_has_no_minimum_but_a_lowest_point():
     assert np.isnan(saddle.stationary()).all()
     lowest = saddle.minimum(Region.of(2, -1, 2))
     assert lowest == pytest.approx([0, 2], abs=1e-6)
+
+
+@pytest.mark.parametrize("steep", [3.0, 8.0])
+@pytest.mark.parametrize("single", [False, True])
+def test_where_no_quadratic_fits_the_best_point_drawn_wins(steep, single):
+    """exp(steep·mean(w)): its quadratic over 0 to 1 has its minimum inside, and below 0 where it is steep."""
+    region = Region.of(3, 0, 1)
+    places = as_places(search_points("surface", BLOCKS, [0.0, 0.5, 1.0], [-1, 0.25, 2]))
+    assert len(places) == 13  # the design, and three single weights in the range that it has not
+    fids = [JackknifeReplicates(fid, np.full(BLOCKS_OF_SEEDS, fid)) for fid in np.exp(steep * places.mean(axis=1))]
+    fitted = fit(region, [(places, fids)])
+    assert fitted.full(fitted.minimum()) < 1 - (steep > 5)  # what it promises; the lowest there is is 1
+    place, fid = fitted.best(single)
+    assert place.tolist() == [0, 0, 0]
+    assert fid.full == pytest.approx(1)
+
+
+def test_of_several_rounds_the_best_point_drawn_is_that_of_their_common_level():
+    first, second = (Region.of(1, 0, high) for high in (1.0, 0.5))
+    parts = []
+    for region, level in ((first, 0.0), (second, 5.0)):
+        places = design(region)
+        fids = np.exp(8 * places[:, 0]) + level
+        parts.append((places, [JackknifeReplicates(fid, np.full(BLOCKS_OF_SEEDS, fid)) for fid in fids]))
+    fitted = fit(first, parts)
+    lowest = [fid.full for place, fid in zip(fitted.places, fitted.drawn, strict=True) if place[0] == 0]
+    # The same model in both rounds: apart by what the fit's levels leave of 5.
+    assert fitted.best()[1].full == min(lowest)
+    assert fitted.best()[0].tolist() == [0]
 
 
 def test_each_round_has_a_level_of_its_own():
@@ -116,7 +145,7 @@ def test_intervals_of_the_minimum_cover_it(rounds):
             for index, region in enumerate(regions)
         ]
         fitted = fit(REGION, parts)
-        for place, true in zip(fitted.places(), BEST, strict=True):
+        for place, true in zip(fitted.stationary(), BEST, strict=True):
             interval = plain_interval(place)
             covered.append(interval.low <= true <= interval.high)
     assert np.mean(covered) == pytest.approx(0.95, abs=0.027)

@@ -115,10 +115,9 @@ def _fitted_winners(region: Region, points: Sequence[str], rounds: Sequence[Metr
     found: dict[str, list[tuple[JackknifeReplicates, str, str]]] = {"global": [], "blockwise": []}
     surfaces = _surfaces(region, rounds)
     for settings, fitted in surfaces.items():
-        single = np.full(len(blocks), fitted.single_minimum())
-        for role, place in (("global", single), ("blockwise", fitted.minimum())):
-            name = point_name(as_points(blocks, place[None])[0]) + settings
-            found[role].append((fitted.value(place), name, settings))
+        for role, candidates in found.items():
+            place, value = fitted.best(single=role == "global")
+            candidates.append((value, point_name(as_points(blocks, place[None])[0]) + settings, settings))
     best = {role: min(candidates, key=lambda one: one[0].full) for role, candidates in found.items()}
     about = _about(rounds)
     chosen = {name: _metrics(value, about) for value, name, _ in best.values()}
@@ -140,7 +139,7 @@ def _fitted_winners(region: Region, points: Sequence[str], rounds: Sequence[Metr
 
 def _described(blocks: Sequence[str], for_single: Surface, fitted: Surface, settings: str) -> dict:
     """What summary.json and the figures tell of the surface on which the winner lies."""
-    places, single = fitted.places(), for_single.places(single=True)
+    places, single = fitted.stationary(), for_single.stationary(single=True)
     intervals = [plain_interval(place) for place in places] if places else None
     of_single = plain_interval(single[0]) if single else None
     quadratic = fitted.full

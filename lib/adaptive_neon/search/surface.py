@@ -97,21 +97,39 @@ class Surface:
     full: Quadratic
     without: list[list[Quadratic]]  # round → block of seeds → fit
     misfit: float  # root mean square of what the quadratic leaves of the FIDs; NaN where it has none to spare
+    places: np.ndarray  # [P, B], of all rounds
+    drawn: list[JackknifeReplicates]  # the FID of each, on the common level
 
     def minimum(self) -> np.ndarray:
-        """The best weights [B] of the region."""
+        """The lowest place [B] of the fit within the region."""
         return np.round(self.full.minimum(self.region), DIGITS)
 
-    def single_minimum(self) -> float:
-        """The best weight of the region for all blocks."""
+    def single_minimum(self) -> np.ndarray:
+        """The same with one weight for all blocks."""
         diagonal = Region(self.region.low.max(keepdims=True), self.region.high.min(keepdims=True))
-        return round(float(self.full.single().minimum(diagonal)[0]), DIGITS)
+        return np.full(len(self.region.low), round(float(self.full.single().minimum(diagonal)[0]), DIGITS))
+
+    def best(self, single: bool = False) -> tuple[np.ndarray, JackknifeReplicates]:
+        """The best weights [B], and their FID: the minimum of the fit if it is a guide, else the best point drawn.
+
+        It is none where it promises an improvement on the best point drawn that is no larger than its own misfit,
+        or an FID below 0.
+        """
+        place = self.single_minimum() if single else self.minimum()
+        fitted = self.value(place)
+        candidates = [i for i, drawn in enumerate(self.places) if not single or np.ptp(drawn) == 0]
+        if not candidates:
+            return place, fitted
+        lowest = min(candidates, key=lambda i: self.drawn[i].full)
+        if fitted.full > 0 and not self.drawn[lowest].full - fitted.full <= self.misfit:
+            return place, fitted
+        return self.places[lowest], self.drawn[lowest]
 
     def value(self, w: np.ndarray) -> JackknifeReplicates:
         """The fitted FID at some weights [B]."""
         return self._replicates(lambda fit: fit(w))
 
-    def places(self, single: bool = False) -> list[JackknifeReplicates] | None:
+    def stationary(self, single: bool = False) -> list[JackknifeReplicates] | None:
         """The minimum of each block's weight wherever it is, also outside the region, or of the single weight.
 
         None where the fit, or one without a block of seeds, has no minimum.
@@ -164,14 +182,24 @@ def fit(region: Region, rounds: Sequence[tuple[np.ndarray, Sequence[JackknifeRep
     def quadratic(fids: np.ndarray) -> Quadratic:
         return _quadratic(solve @ fids, len(rounds), centre)
 
-    without = []
-    for index, (_, fids) in enumerate(rounds):
-        deleted = np.array([fid.without for fid in fids]).T  # [K, P]
-        without.append([quadratic(_with(values, of_round == index, row)) for row in deleted])
+    def on_common_level(fids: np.ndarray) -> np.ndarray:
+        level = (solve @ fids)[: len(rounds)]
+        return fids - levels @ level + level.mean()
+
+    # The FIDs of all rounds without a block of one: round → block → [P].
+    deleted = [
+        [_with(values, of_round == index, row) for row in np.array([fid.without for fid in fids]).T]
+        for index, (_, fids) in enumerate(rounds)
+    ]
+    drawn, drawn_without = on_common_level(values), [[on_common_level(fids) for fids in of] for of in deleted]
+    replicates = [
+        joined(drawn[i], [[fids[i] for fids in of] for of in drawn_without]) for i in range(len(places))
+    ]
     spare = len(places) - matrix.shape[1]
     residual = values - matrix @ (solve @ values)
     misfit = float(np.sqrt(residual @ residual / spare)) if spare else float("nan")
-    return Surface(region, quadratic(values), without, misfit)
+    without = [[quadratic(fids) for fids in of] for of in deleted]
+    return Surface(region, quadratic(values), without, misfit, places, replicates)
 
 
 def _with(values: np.ndarray, where: np.ndarray, others: np.ndarray) -> np.ndarray:
