@@ -48,12 +48,11 @@ def tie_jobs_to_workflow(main: bool) -> None:
 def job(log: str, threads: int) -> Iterator[None]:
     """Run the block as one job.
 
-    Prints go to the file `log`, which begins with the seconds that the process took to start. Torch takes
+    Prints go to the file `log`, which begins with the CPU seconds that the process took to start. Torch takes
     `threads` threads (BLAS and OpenMP follow the environment that the workflow sets). An InputError ends the
     process with its one line. The process ends when the one named by the environment variable
     ADAPTIVE_NEON_PARENT does, or when another run has begun (`lock.another_run_has_begun`).
     """
-    created = psutil.Process().create_time()
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(threads)
     parent = int(os.environ["ADAPTIVE_NEON_PARENT"])
@@ -62,7 +61,7 @@ def job(log: str, threads: int) -> Iterator[None]:
     try:
         with _output(log) as (file, terminal):
             sys.stdout = sys.stderr = file
-            print(f"start-up {time.time() - created:.2f} s")
+            print(f"start-up {time.process_time():.2f} s")
             try:
                 yield
             except Exception as error:
