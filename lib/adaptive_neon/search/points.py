@@ -7,20 +7,16 @@ from adaptive_neon.merging.grid import Point, diagonal, grid
 from adaptive_neon.search.surface import Region, as_points, design
 
 
-def search_points(
-    method: str, blocks: Sequence[str], weights: Sequence[float], single: Sequence[float] = ()
-) -> list[Point]:
-    """Of the first round: the grid, or the design of a surface and what is drawn of single weights within its range.
+def search_points(method: str, blocks: Sequence[str], weights: Sequence[float]) -> list[Point]:
+    """Of the first round: the grid, or the design of a surface and the single weights among the given ones.
 
     Args:
         weights: rising; a surface lies over the range that they span, the same for every block.
-        single: weights that are drawn for all blocks together, for the figures.
     """
     if method != "surface":
         return grid(dict.fromkeys(blocks, weights))
     points = as_points(blocks, design(Region.of(len(blocks), weights[0], weights[-1])))
-    inside = sorted({*weights, *(w for w in single if weights[0] <= w <= weights[-1])})
-    return points + [point for point in diagonal(blocks, inside) if point not in points]
+    return points + [point for point in diagonal(blocks, weights) if point not in points]
 
 
 def design_size(blocks: int) -> int:

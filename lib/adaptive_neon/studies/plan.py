@@ -25,9 +25,9 @@ class Study:
         self.method: str = config["search"]["method"]
         self.rounds = range(1, config["search"]["rounds"] + 1)
         self.region = weights[0], weights[-1]  # of every block
-        single = sorted({0.0, *weights, *config["grid"]["diagonal"]})  # 0: all others are compared with it
-        self.search_points = search_points(self.method, self.blocks, weights, single)
+        self.search_points = search_points(self.method, self.blocks, weights)
         self.settings = combinations(config["grid"].get("sampler", {}))
+        single = sorted({0.0, *weights, *config["grid"]["diagonal"]})  # 0: all others are compared with it
         self.diagonal_points = diagonal(self.blocks, single)
         self.cells: dict[str, list[Point]] = cells([*self.search_points, *self.diagonal_points])
         training = config["base"]["training"]
