@@ -91,6 +91,15 @@ def test_the_answer_says_what_moved():
     assert answer(study(entry(**{"global": moved})))[2].endswith("fidelity improves at the expense of diversity.")
 
 
+def test_where_the_base_model_wins_the_answer_is_one_sentence():
+    of = entry(25)
+    of["global"]["w"] = of["blockwise"]["w"] = {"enc": 0.0, "dec": 0.0}
+    assert answer(study(of)) == [
+        "After 25 kimg of self-training, the search found nothing better than w = 0: the base model itself, whose "
+        "FID is 4.000."
+    ]
+
+
 def test_the_answer_of_several_replicas_rests_on_all():
     """Of per block, the plain FIDs 2.5 and 3.5."""
     first, second, third = answer(study(entry(), replicas=[[entry(blockwise=metrics(3.5, (3.65, 3.45)))]]))

@@ -155,8 +155,14 @@ def answer(summary: Mapping) -> list[str]:
         won = ""
     if improvement["interval"] is None:
         return [f"{summary['experiment']}: the base model or the merged one diverged on the held-out images."]
-    effect = {"better": "lowers", "worse": "raises"}.get(improvement["verdict"], "does not distinguishably change")
     at = "".join(f" (at its best {settings})" for settings in _settings(summary["base"]))
+    found = {role: over[role]["w"]["mean"] if over else entry[role]["w"] for role in ("global", "blockwise")}
+    if not any(w for point in found.values() for w in point.values()):
+        return [
+            f"After {entry['kimg']} kimg of self-training, the search found nothing better than w = 0: the base "
+            f"model itself{at}, whose FID is {base:.3f}."
+        ]
+    effect = {"better": "lowers", "worse": "raises"}.get(improvement["verdict"], "does not distinguishably change")
     sentences = [
         f"After {entry['kimg']} kimg of self-training, one weight for the whole network ({weights['global']}) "
         f"{effect} the FID: {base:.3f} for the base model{at}, {single:.3f} for the merged one "
