@@ -109,8 +109,12 @@ def test_every_step_beside_guidance_by_prompt(from_prompts):
     made, strong, weak = from_prompts
     calls, given = [], []
     step = made.scheduler.step
-    made.scheduler.step = lambda prediction, *args, **more: given.append(prediction) or step(prediction, *args, **more)
-    recorder = strong.register_forward_pre_hook(lambda _, args, kwargs: calls.append((args, kwargs)), with_kwargs=True)
+    made.scheduler.step = lambda prediction, *args, **more: (
+        given.append(prediction) or step(prediction, *args, **more)
+    )
+    recorder = strong.register_forward_pre_hook(
+        lambda _, args, kwargs: calls.append((args, kwargs)), with_kwargs=True
+    )
     with guide(strong, weak, 0.75):
         draw_prompts(made)
     recorder.remove()
