@@ -23,7 +23,8 @@ def load(checkpoint: Checkpoint, training: Mapping | None = None) -> nn.Module:
     """The network of a checkpoint, with its weights, in evaluation mode on the CPU.
 
     For a training with `lora_rank` it has the factors of a LoRA, random ones from torch's global stream, and only
-    they ask for gradients. Nothing is allocated before the tensors are known to be those of the architecture, which may claim any size.
+    they ask for gradients. Nothing is allocated before the tensors are known to be those of the architecture,
+    which may claim any size.
 
     Raises:
         InputError: they are not, or there is no network of that architecture.

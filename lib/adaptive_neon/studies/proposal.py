@@ -83,10 +83,11 @@ def proposal(name: str, given: Given, pattern: Mapping) -> str:
         sampler, origin = (
             (pattern["sampler"], there) if same_family else (settings.SAMPLER, "the family's default")
         )
+    plural = "s" * (channels > 1)
     few = len(blocks) <= 3
     lines = [
         f"# {name}: can this model be improved by its own images? By `adaptive-neon new`; change what you like.",
-        f"# {given.parameters:,} parameters, images of {resolution}×{resolution} pixels and {channels} channel{'s' * (channels > 1)}, "
+        f"# {given.parameters:,} parameters, images of {resolution}×{resolution} pixels and {channels} channel{plural}, "
         f"{classes} classes.",
         _line(0, "experiment", name),
         "data:",
