@@ -87,8 +87,8 @@ def proposal(name: str, given: Given, pattern: Mapping) -> str:
     few = len(blocks) <= 3
     lines = [
         f"# {name}: can this model be improved by its own images? By `adaptive-neon new`; change what you like.",
-        f"# {given.parameters:,} parameters, images of {resolution}×{resolution} pixels and {channels} channel{plural}, "
-        f"{classes} classes.",
+        f"# {given.parameters:,} parameters, images of {resolution}×{resolution} pixels and {channels} "
+        f"channel{plural}, {classes} classes.",
         _line(0, "experiment", name),
         "data:",
         _line(1, "source", given.data, f"{given.images:,} images"),

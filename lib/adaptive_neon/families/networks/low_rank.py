@@ -1,7 +1,7 @@
 """Fine-tuning by LoRA: of some matrices W only a product of rank r is trained, W + B·A.
 
-As by Hu et al. 2021 (arXiv 2106.09685). B starts at 0 and α is r, so that training starts at W, and what it adds is
-B·A itself.
+As by Hu et al. 2021 (arXiv 2106.09685). B starts at 0 and α is r, so that training starts at W, and what it adds
+is B·A itself.
 """
 
 import copy
