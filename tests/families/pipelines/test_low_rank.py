@@ -18,6 +18,7 @@ from torch import nn
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 RANK = 2
+UNUSED = {"transformer_blocks.2.attn.add_q_proj.weight"}  # SD3's last block puts out no text
 SETTINGS = {"batch": 4, "lr": 1e-2, "ema_halflife_kimg": 0.004, "weight_decay": 0.1, "clip_norm": 1.0, "seed": 3}
 
 
@@ -58,7 +59,8 @@ def test_attention_alone_moves_by_no_more_than_its_rank(text_folders, name):
         moved.add(key)
         values = np.linalg.svd(drift.astype(np.float64), compute_uv=False)
         assert values[RANK:].max() < 1e-6 < 1e-3 < values[0], key
-    assert moved == {key for key in tuned if re.fullmatch(rf"{ADAPTED}\.weight", key)} != set()
+    adapted = {key for key in tuned if re.fullmatch(rf"{ADAPTED}\.weight", key)}
+    assert moved == adapted - UNUSED != set()
 
     uninterrupted = trained(checkpoint, codec, 16)
     assert all(
@@ -96,7 +98,7 @@ def test_what_cannot_be_adapted_is_one_line(refuses):
     network = nn.ModuleDict({"to_q": nn.Linear(3, 8)})
     with refuses("finetune.lora_rank: the network has no attention"):
         adapt(nn.Sequential(nn.Linear(3, 3)), ADAPTED, 1)
-    with refuses("finetune.lora_rank: 3, but to_q has rank 3"):
+    with refuses("finetune.lora_rank: 3, but attn.to_q has rank 3"):
         adapt(nn.ModuleDict({"attn": network}), ADAPTED, 3)
     base = {"training": None, "architecture": TRANSFORMER}
     config = {"base": base, "sampler": {"steps": 5}, "finetune": {"lora_rank": 2}, "blocks": "by-depth"}
