@@ -74,7 +74,7 @@ def model_card(
 
     Args:
         architecture: of the network.
-        recipe: what the model was made of, JSON's values by key: checksums, seeds, the `configuration` of the study.
+        recipe: what the model was made of, JSON's values by key: checksums, seeds, the study's `configuration`.
         path: of the folder of the model.
         kept: metadata of the base model's card that hold of this model too (see `models.card.kept`).
     """
