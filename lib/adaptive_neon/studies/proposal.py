@@ -84,7 +84,11 @@ def proposal(name: str, given: Given, pattern: Mapping) -> str:
             (pattern["sampler"], there) if same_family else (settings.SAMPLER, "the family's default")
         )
     plural = "s" * (channels > 1)
-    few = len(blocks) <= 3
+    if resolution < SMALL:
+        weights, diagonal, range_ = pattern["grid"]["weights"], pattern["grid"]["diagonal"], there
+    else:
+        weights = [0.5, 1.0, 1.5] if len(blocks) <= 3 else [0.5, 1.0]
+        diagonal, range_ = [-1, 0, 0.25, 2], "around 1, where published weights lie"
     lines = [
         f"# {name}: can this model be improved by its own images? By `adaptive-neon new`; change what you like.",
         f"# {given.parameters:,} parameters, images of {resolution}×{resolution} pixels and {channels} "
@@ -108,8 +112,8 @@ def proposal(name: str, given: Given, pattern: Mapping) -> str:
         *_training(given, pattern["finetune"], images, scale, there, scaled),
         _line(0, "blocks", preset, ", ".join(blocks)),
         "grid:",
-        _line(1, "weights", [0.5, 1.0, 1.5] if few else [0.5, 1.0], "around 1, where published weights lie"),
-        _line(1, "diagonal", [-1, 0, 0.25, 2], "single weights: θ_s, θ_r, and further out"),
+        _line(1, "weights", weights, range_),
+        _line(1, "diagonal", diagonal, "single weights: θ_s, and others than those above"),
         "sampler:",
         *(_line(1, key, value, origin) for key, value in sampler.items()),
         "search:",
