@@ -2,10 +2,12 @@
 
 from functools import partial
 
+import torch
 from adaptive_neon.data.images import read_images
 from adaptive_neon.families import family_of
 from adaptive_neon.families.checkpoints import read_checkpoint, write_checkpoint
 from adaptive_neon.families.loading import arrays, load, load_codec
+from adaptive_neon.families.networks.low_rank import merged
 from adaptive_neon.jobs.device import pick_precision
 from adaptive_neon.jobs.job import job, progress_bar
 from adaptive_neon.jobs.rolling import RollingCheckpoint, fingerprint
@@ -20,6 +22,7 @@ with job(snakemake.log[0], snakemake.threads), process_group(run["device"]) as d
     until = round((params.get("after", 0) + int(snakemake.wildcards.kimg)) * 1000)
 
     settings = TrainingSettings.from_section(params.training | {"seed": params.seed})
+    torch.manual_seed(settings.seed)  # of the factors of a LoRA
     network = load(base, settings.family).to(device)
     codec = load_codec(snakemake.input.codec, base.architecture, device)
     training = Training(network, settings, partial(family_of(base.architecture).loss, **codec))
@@ -36,5 +39,5 @@ with job(snakemake.log[0], snakemake.threads), process_group(run["device"]) as d
     if rank() == 0:
         write_losses(snakemake.output.losses, training.losses)
         write_state(snakemake.output.state, training)
-        write_checkpoint(snakemake.output.model, arrays(training.ema), base.architecture)
+        write_checkpoint(snakemake.output.model, arrays(merged(training.ema)), base.architecture)
         rolling.clear()

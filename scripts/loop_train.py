@@ -7,6 +7,7 @@ from adaptive_neon.data.images import read_images
 from adaptive_neon.families import family_of
 from adaptive_neon.families.checkpoints import read_checkpoint, write_checkpoint
 from adaptive_neon.families.loading import arrays, build, load, load_codec
+from adaptive_neon.families.networks.low_rank import merged
 from adaptive_neon.jobs.device import pick_precision
 from adaptive_neon.jobs.job import job, progress_bar
 from adaptive_neon.jobs.rolling import RollingCheckpoint, fingerprint
@@ -22,10 +23,10 @@ def trained(previous, images, labels, device):
     """The tensors and the losses of the new generation."""
     settings = TrainingSettings.from_section(params.training | {"seed": params.seed})
     until = round(params.training["kimg"] * 1000)
+    torch.manual_seed(settings.seed)
     if params.start == "previous":
         network = load(previous, settings.family)
     else:
-        torch.manual_seed(settings.seed)
         network = build(previous.architecture, settings.family)
     codec = load_codec(inputs.codec, previous.architecture, device)
     training = Training(network.to(device), settings, partial(family_of(previous.architecture).loss, **codec))
@@ -33,7 +34,7 @@ def trained(previous, images, labels, device):
     rolling = RollingCheckpoint(outputs.model, state, run["checkpoint_minutes"])
     with progress_bar(until) as bar:
         train(training, images, labels, until, rolling, bar.update, pick_precision(run["precision"], device))
-    return arrays(training.ema), training.losses, rolling
+    return arrays(merged(training.ema)), training.losses, rolling
 
 
 in_processes(run["training_processes"], snakemake.log[0])

@@ -115,8 +115,11 @@ def test_of_a_folder_of_diffusers(clone):
     known = family.complete({key: value for key, value in LATENTS.items() if key != "family"})
     parts = arrays(family.build(known)), arrays(family.build_codec(known))
     write_folder(clone / "A", known | {"family": "diffusers"}, *parts, {})
-    main(["new", "mine", "--base", "A", "--data", "digits"])
+    write_dataset(clone / "images.npz", digits()[0], None, [])  # no classes
+    main(["new", "mine", "--base", "A", "--data", "images.npz"])
     config = read(clone)
+    assert config["features"]["extractor"] == "digits" and config["grid"]["weights"] == [0, 0.5, 1]
+    assert "of clusters of the real images" in (clone / "experiments/mine.yaml").read_text()
     assert config["base"] | {"training": None} == config["base"]
     assert (config["base"]["checkpoint"], config["base"]["codec"]) == ("A", "A")
     assert config["blocks"] == "down-mid-up" and config["sampler"]["scheduler"] == "DDIMScheduler"

@@ -3,12 +3,14 @@ import pytest
 from adaptive_neon.data.images import digits
 from adaptive_neon.evaluation.features import (
     classify_digits,
+    cluster,
     extract_digits_features,
     load_extractor,
     train_digits_classifier,
     write_digits_classifier,
 )
 from scipy.special import softmax
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
 
 pytestmark = pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
@@ -62,6 +64,18 @@ def test_features_are_those_of_scikit_learn(classifier, data):
     logits = features @ classifier["layer2.weight"] + classifier["layer2.bias"]
     np.testing.assert_allclose(softmax(logits, axis=1), network.predict_proba(pixels), atol=1e-6)
     np.testing.assert_array_equal(classify_digits(classifier, images), network.predict(pixels))
+
+
+def test_images_without_classes_have_clusters(data):
+    """Most digits of a cluster are the same digit, and features of clusters tell digits apart."""
+    images, labels = data
+    found = cluster(images, seed=0)
+    counts = np.array([np.bincount(labels[found == k], minlength=10) for k in range(10)])
+    assert counts.max(axis=1).sum() / len(images) > 0.7
+    features = extract_digits_features(train_digits_classifier(images[TRAINED], found[TRAINED], WIDTH, 0), images)
+    nearest = KNeighborsClassifier(5).fit(features[TRAINED], labels[TRAINED])
+    assert nearest.score(features[HELD_OUT], labels[HELD_OUT]) > 0.8
+    assert cluster(images[:1].repeat(5, 0), seed=0).tolist() == [0] * 5  # fewer images than clusters
 
 
 def test_a_seed_is_a_classifier(data):

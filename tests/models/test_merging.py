@@ -227,7 +227,61 @@ def test_two_that_are_not_the_same_network(here, line_of):
     assert os.listdir().count("C.safetensors") == 0
 
 
-@pytest.mark.parametrize("name", ["A.ckpt", "A.bin", "A.pt"])
+def _overlapping(folder):
+    """A shard two of whose tensors share their bytes."""
+    shard = sorted(folder.glob("*.safetensors"))[0]
+    content = shard.read_bytes()
+    length = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + length])
+    first, second = [entry for name, entry in header.items() if name != "__metadata__"][:2]
+    second |= {key: first[key] for key in ("data_offsets", "shape")}
+    text = json.dumps(header).encode()
+    shard.write_bytes(len(text).to_bytes(8, "little") + text + content[8 + length :])
+
+
+def _outside(folder):
+    """An index whose first shard is a file beside the folder, with the tensors that the index says."""
+    index = folder / "diffusion_pytorch_model.safetensors.index.json"
+    names = json.loads(index.read_text())["weight_map"]
+    first = min(names.values())
+    (folder / first).rename(folder.parent / "secret.safetensors")
+    moved = {name: "../secret.safetensors" if shard == first else shard for name, shard in names.items()}
+    index.write_text(json.dumps({"weight_map": moved}))
+
+
+def _renamed(folder):
+    """A shard with the names of another network's tensors, which its index does not tell of."""
+    shard = sorted(folder.glob("*.safetensors"))[0]
+    save_file({f"text_model.{name}": tensor for name, tensor in load_file(shard).items()}, shard)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (_overlapping, "00001-of-00002.safetensors: not a model in safetensors"),
+        (_outside, "index.json: '../secret.safetensors' is no file beside it"),
+        (_renamed, "is only in one of this shard and diffusion_pytorch_model.safetensors.index.json"),
+    ],
+)
+def test_hostile_shards_are_one_line_in_every_place(here, line_of, spoil, words):
+    """Named by their index, in a folder, and in a pipeline; as θ_r and as θ_s."""
+    write_pipeline(here / "P", state(0))
+    write_pipeline(here / "Q", state(1))
+    (here / "Q/unet/diffusion_pytorch_model.safetensors").unlink()
+    index = write_shards(here / "Q/unet", state(1))
+    spoil(index.parent)
+    before = sorted(here.rglob("*"))
+    lora = ["lora", "--rank", "1", "-o", "lora.safetensors"]
+    for bad in ("Q", "Q/unet", index.relative_to(here)):
+        assert words in line_of("inspect", bad)
+        assert words in line_of("inspect", "P", bad)
+        for command in (["merge", "--weights=1", "-o", "C"], lora):
+            assert words in line_of(*command, "--base", bad, "--tuned", "P")
+            assert words in line_of(*command, "--base", "P", "--tuned", bad)
+    assert sorted(here.rglob("*")) == before
+
+
+@pytest.mark.parametrize("name", ["A.ckpt", "A.bin", "A.pt", "A.pth"])
 def test_nothing_in_a_file_of_torch_is_run(here, line_of, name):
     class Payload:
         def __reduce__(self):

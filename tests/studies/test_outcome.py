@@ -52,7 +52,7 @@ def test_the_model_is_extrapolated_block_by_block():
 
 def test_the_card_of_a_model(tiny):
     summary = study(entry())
-    recipe = {"base": {"sha256": "0" * 64}}
+    recipe = {"base": {"sha256": "0" * 64}, "configuration": {"sampler": {"steps": 18, "rho": 7}}}
     card = model_card(summary, BLOCKWISE, tiny, recipe, "results/digits/model", {"license": "mit"})
     _, front, text = card.split("---\n", 2)
     assert yaml.safe_load(front) == {
@@ -64,6 +64,7 @@ def test_the_card_of_a_model(tiny):
     assert "| this model (best weights per block) | 2.500 | 2.450 [" in text
     assert "w is enc 1.25, dec 0.5" in text
     assert "adaptive-neon sample results/digits/model" in text
+    assert "(steps 18, rho 7)" in text
     assert "EDMPrecond(model_type='SongUNet'" in text
     assert "0" * 64 in text
 

@@ -9,7 +9,6 @@ import numpy as np
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
-from adaptive_neon.errors import InputError
 from adaptive_neon.jobs.files import replacing
 from adaptive_neon.jobs.foreign import reading
 
@@ -18,9 +17,22 @@ if TYPE_CHECKING:  # it imports torch, which the digits need not
 
 BATCH = 256  # images at a time, as many as Inception takes at once on a GPU
 
+CLUSTERS = 10  # that stand for the classes of images without
 CLASSIFIER = [f"layer{i}.{kind}" for i in range(3) for kind in ("weight", "bias")]
 Classifier = dict[str, np.ndarray]
 Extractor = Callable[[np.ndarray], np.ndarray]
+
+
+def cluster(images: np.ndarray, seed: int) -> np.ndarray:
+    """Classes for images that have none, int64 [N]: clusters of their pixels by k-means.
+
+    A classifier of clusters learns features too (Caron et al. 2018, arXiv 1807.05520).
+    """
+    from sklearn.cluster import KMeans
+
+    pixels = _pixels(images)
+    count = min(CLUSTERS, len(np.unique(pixels, axis=0)))
+    return KMeans(count, n_init=1, random_state=seed).fit_predict(pixels).astype(np.int64)
 
 
 def train_digits_classifier(images: np.ndarray, labels: np.ndarray, width: int, seed: int) -> Classifier:
@@ -31,8 +43,6 @@ def train_digits_classifier(images: np.ndarray, labels: np.ndarray, width: int, 
     """
     from sklearn.neural_network import MLPClassifier
 
-    if labels is None:
-        raise InputError("features.extractor: digits is a classifier, but the data have no classes; use inception")
     network = MLPClassifier((2 * width, width), alpha=1e-3, max_iter=200, random_state=seed)
     network.fit(_pixels(images), labels)
     layers = zip(network.coefs_, network.intercepts_, strict=True)

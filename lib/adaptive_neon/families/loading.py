@@ -8,8 +8,9 @@ import torch
 from torch import nn
 
 from adaptive_neon.errors import InputError
-from adaptive_neon.families import family_of, name_of
+from adaptive_neon.families import family_of, name_of, settings_of
 from adaptive_neon.families.checkpoints import Checkpoint, read_codec
+from adaptive_neon.families.networks.low_rank import adapt
 from adaptive_neon.jobs.files import replacing
 
 
@@ -21,7 +22,9 @@ def build(architecture: Mapping, training: Mapping | None = None) -> nn.Module:
 def load(checkpoint: Checkpoint, training: Mapping | None = None) -> nn.Module:
     """The network of a checkpoint, with its weights, in evaluation mode on the CPU.
 
-    Nothing is allocated before the tensors are known to be those of the architecture, which may claim any size.
+    For a training with `lora_rank` it has the factors of a LoRA, random ones from torch's global stream, and only
+    they ask for gradients. Nothing is allocated before the tensors are known to be those of the architecture,
+    which may claim any size.
 
     Raises:
         InputError: they are not, or there is no network of that architecture.
@@ -32,7 +35,10 @@ def load(checkpoint: Checkpoint, training: Mapping | None = None) -> nn.Module:
             network = build(checkpoint.architecture, training)
     except InputError as error:
         raise InputError(f"{source}: {error}") from error
-    return _with_tensors(network, checkpoint.tensors, source)
+    network = _with_tensors(network, checkpoint.tensors, source)
+    if training and training.get("lora_rank"):
+        adapt(network, settings_of(checkpoint.architecture).ADAPTED, training["lora_rank"])
+    return network
 
 
 def load_codec(

@@ -22,6 +22,8 @@ class Settings(Protocol):
         SAMPLER: sampler settings for a model that brings none of its own.
         PUBLISHED: suffixes of the files that the family's authors publish.
         LIBRARY: the name of the library whose folders hold the family's models; only where there is one.
+        ADAPTED: a regular expression of the names of the linear layers that a LoRA adapts; only of a family whose
+            training has the setting `lora_rank`.
         NOISE_LEVEL: what a figure calls the noise level of a prediction; only of a family with `Family.predict`,
             whose models can guide each other (see `sampling.Guided`).
     """

@@ -74,7 +74,7 @@ def model_card(
 
     Args:
         architecture: of the network.
-        recipe: what the model was made of, JSON's values by key: checksums, seeds, configuration.
+        recipe: what the model was made of, JSON's values by key: checksums, seeds, the study's `configuration`.
         path: of the folder of the model.
         kept: metadata of the base model's card that hold of this model too (see `models.card.kept`).
     """
@@ -92,7 +92,8 @@ def model_card(
     ]
     parts += answer(summary)
     if choice:
-        parts += _improved(summary, choice, architecture, path)
+        sampler = recipe["configuration"]["sampler"] | choice.sampler
+        parts += _improved(summary, choice, architecture, path, settings_text(sampler))
     else:
         parts.append(
             "By these verdicts no merged model is better than the base model, so there is none in this folder. "
@@ -102,7 +103,7 @@ def model_card(
     return "\n\n".join(parts) + "\n"
 
 
-def _improved(summary: Mapping, choice: Choice, architecture: Mapping, path: str) -> list[str]:
+def _improved(summary: Mapping, choice: Choice, architecture: Mapping, path: str, sampler: str) -> list[str]:
     entry = next(entry for entry in summary["snapshots"] if entry["kimg"] == choice.kimg)
     images, reader = summary["images"], library(architecture)
     usage = settings_of(architecture).upstream_usage(architecture, path if reader else "model.pt")
@@ -131,9 +132,9 @@ def _improved(summary: Mapping, choice: Choice, architecture: Mapping, path: str
         "weight, which favours this model a little.",
         "## Use",
         f"```sh\nadaptive-neon sample {path} --seeds 0-63 -o images/\n```",
-        "The sampler settings of the study are in the file and used unless others are given. "
+        f"The sampler settings of the study ({sampler}) are in the file and used unless others are given. "
         + (
-            f"The folder is one of {reader}:"
+            f"The folder is one of {reader}, where they are yours to give; with others the FIDs are not these:"
             if reader
             else "`model.pt` holds the same weights as a plain state dict:"
         ),

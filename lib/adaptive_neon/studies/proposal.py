@@ -76,18 +76,23 @@ def proposal(name: str, given: Given, pattern: Mapping) -> str:
     images = min(pattern["synthetic"]["images"], given.images)
     scale = images / pattern["synthetic"]["images"]
     scaled = f"{there}, {'by the number of images' if scale < 1 else 'for as many images'}"
-    inception = resolution >= SMALL or not given.labelled or bool(given.reference)
+    inception = resolution >= SMALL or bool(given.reference)
     same_family = (pattern["base"]["architecture"] or {}).get("family", "edm") == given.family
     sampler, origin = given.sampler, "the model's own"
     if sampler is None:
         sampler, origin = (
             (pattern["sampler"], there) if same_family else (settings.SAMPLER, "the family's default")
         )
-    few = len(blocks) <= 3
+    plural = "s" * (channels > 1)
+    if resolution < SMALL:
+        weights, diagonal, range_ = pattern["grid"]["weights"], pattern["grid"]["diagonal"], there
+    else:
+        weights = [0.5, 1.0, 1.5] if len(blocks) <= 3 else [0.5, 1.0]
+        diagonal, range_ = [-1, 0, 0.25, 2], "around 1, where published weights lie"
     lines = [
         f"# {name}: can this model be improved by its own images? By `adaptive-neon new`; change what you like.",
-        f"# {given.parameters:,} parameters, images of {resolution}×{resolution} pixels and {channels} channels, "
-        f"{classes} classes.",
+        f"# {given.parameters:,} parameters, images of {resolution}×{resolution} pixels and {channels} "
+        f"channel{plural}, {classes} classes.",
         _line(0, "experiment", name),
         "data:",
         _line(1, "source", given.data, f"{given.images:,} images"),
@@ -100,24 +105,29 @@ def proposal(name: str, given: Given, pattern: Mapping) -> str:
             else []
         ),
         _line(1, "architecture", _known(given.architecture), "the rest is the model's own"),
-        _line(1, "training", None),
+        _line(1, "training", None, "of the base model: it is trained already"),
         "synthetic:",
         _line(1, "images", images, there if images < given.images else "as many as there are real ones"),
         "finetune:",
         *_training(given, pattern["finetune"], images, scale, there, scaled),
         _line(0, "blocks", preset, ", ".join(blocks)),
         "grid:",
-        _line(1, "weights", [0.5, 1.0, 1.5] if few else [0.5, 1.0], "around 1, where published weights lie"),
-        _line(1, "diagonal", [-1, 0, 0.25, 2], "single weights: θ_s, θ_r, and further out"),
+        _line(1, "weights", weights, range_),
+        _line(1, "diagonal", diagonal, "single weights: θ_s, and others than those above"),
         "sampler:",
         *(_line(1, key, value, origin) for key, value in sampler.items()),
         "search:",
         _line(1, "images", pattern["search"]["images"], f"{there}; more find a better weight"),
         "heldout:",
         _line(1, "images", pattern["heldout"]["images"], f"{there}; more narrow the intervals"),
-        _line(1, "first_seed", max(pattern["heldout"]["first_seed"], pattern["search"]["images"])),
+        _line(
+            1,
+            "first_seed",
+            max(pattern["heldout"]["first_seed"], pattern["search"]["images"]),
+            "far from those of the search",
+        ),
         "features:",
-        _line(1, "extractor", "inception" if inception else "digits", _extractor_note(inception)),
+        _line(1, "extractor", "inception" if inception else "digits", _extractor_note(inception, given.labelled)),
         *([_line(1, "reference", given.reference)] if given.reference else []),
         "run:",
         _line(
@@ -163,10 +173,11 @@ def _training(given: Given, finetune: Mapping, images: int, scale: float, there:
     return lines
 
 
-def _extractor_note(inception: bool) -> str:
+def _extractor_note(inception: bool, labelled: bool) -> str:
     if inception:
         return "what published FIDs are measured with; its weights are fetched once"
-    return "a small classifier of the real images, for images below 32 pixels"
+    of = "the real images' classes" if labelled else "clusters of the real images, which have no classes"
+    return f"a small classifier of {of}; inception takes hours without a GPU"
 
 
 def _line(depth: int, key: str, value: Any, comment: str = "") -> str:

@@ -59,7 +59,10 @@ Loss = Callable[[nn.Module, torch.Tensor, torch.Tensor | None, Mapping, torch.dt
 
 @dataclass
 class Training:
-    """The state of a training: network, its moving average (EMA), optimizer, images seen, loss log."""
+    """The state of a training: network, its moving average (EMA), optimizer, images seen, loss log.
+
+    Of a network some of whose parameters ask for gradients these are trained, of any other all.
+    """
 
     network: nn.Module
     settings: TrainingSettings
@@ -68,14 +71,16 @@ class Training:
     losses: list[tuple[int, float]] = field(default_factory=list)  # of the current segment
 
     def __post_init__(self):
-        self.network.train().requires_grad_(True)
+        if not any(parameter.requires_grad for parameter in self.network.train().parameters()):
+            self.network.requires_grad_(True)
+        self.parameters = [parameter for parameter in self.network.parameters() if parameter.requires_grad]
         self.ema = copy.deepcopy(self.network).eval().requires_grad_(False)
         self.optimizer = torch.optim.AdamW(
             self._parameter_groups(), self.settings.lr, self.settings.betas, weight_decay=0.0, fused=True
         )
 
     def _parameter_groups(self) -> list[dict]:
-        parameters = list(self.network.parameters())
+        parameters = self.parameters
         if not self.settings.weight_decay:
             return [{"params": parameters}]
         matrices = [parameter for parameter in parameters if parameter.ndim > 1]
@@ -203,7 +208,7 @@ def _step(training: Training, images: np.ndarray, labels: np.ndarray | None, dty
         loss = losses.sum() / settings.batch
         loss.backward()
         total += loss.detach()
-    add_up([total, *(parameter.grad for parameter in network.parameters())])
+    add_up([total, *(parameter.grad for parameter in training.parameters)])
     mean = total.item() / losses[0].numel()
     if not np.isfinite(mean):
         raise InputError(
@@ -214,7 +219,7 @@ def _step(training: Training, images: np.ndarray, labels: np.ndarray | None, dty
     for group in training.optimizer.param_groups:
         group["lr"] = settings.lr * ramp
     if settings.clip_norm is not None:
-        nn.utils.clip_grad_norm_(network.parameters(), settings.clip_norm)
+        nn.utils.clip_grad_norm_(training.parameters, settings.clip_norm)
     training.optimizer.step()
     _update_ema(training)
     training.images_seen += settings.batch

@@ -1,5 +1,9 @@
 """Two networks in a pipeline of diffusers: (1 + w)·D_r − w·D_s, and nothing else."""
 
+import copy
+import re
+import textwrap
+
 import numpy as np
 import pytest
 import torch
@@ -71,20 +75,69 @@ def test_in_a_pipeline(pipeline, architecture, part, more):
     np.testing.assert_allclose(guided, draw(made, **more), atol=1e-4)
 
 
-def test_as_stable_diffusion_calls_its_network(library):
-    """By keyword, a prompt's states beside the latents, and a tuple back."""
-    torch.manual_seed(0)
-    config = {"sample_size": 8, "block_out_channels": (8, 16), "layers_per_block": 1, "norm_num_groups": 4}
-    config |= {"down_block_types": ("CrossAttnDownBlock2D", "DownBlock2D"), "cross_attention_dim": 8}
-    config |= {"up_block_types": ("UpBlock2D", "CrossAttnUpBlock2D"), "attention_head_dim": 8}
-    strong, weak = (library.UNet2DConditionModel(**config).eval() for _ in range(2))
-    call = {
-        "sample": torch.randn(2, 4, 8, 8),
-        "timestep": torch.tensor(7),
-        "encoder_hidden_states": torch.randn(2, 3, 8),
-    }
+# Pipelines that draw from prompts, with guidance by prompt beside it
+
+
+def draw_prompts(pipeline, **more):
+    generator = torch.Generator().manual_seed(3)
+    more = {"prompt": ["a cat", "sea"], "num_inference_steps": 3, "guidance_scale": 3.5} | more
+    return pipeline(generator=generator, output_type="np", **more).images
+
+
+@pytest.fixture(params=["sd", "sd-v", "sdxl", "sd3"])
+def from_prompts(text_folders, request):
+    """A pipeline, its network θ_r, and another θ_s."""
+    made = copy.deepcopy(text_folders[0][request.param][1])
+    strong = made.transformer if request.param == "sd3" else made.unet
+    weak = copy.deepcopy(strong)
+    torch.manual_seed(1)
     with torch.no_grad():
-        d_r, d_s = strong(**call).sample, weak(**call).sample
-        with guide(strong, weak, 0.75):
-            (guided,) = strong(**call, return_dict=False)
-    torch.testing.assert_close(guided, 1.75 * d_r - 0.75 * d_s)
+        for parameter in weak.parameters():
+            parameter.add_(0.1 * torch.randn_like(parameter))
+    return made, strong, weak
+
+
+def test_a_network_guided_by_itself_is_itself(from_prompts):
+    made, strong, _ = from_prompts
+    alone = draw_prompts(made)
+    with guide(strong, copy.deepcopy(strong), 0.75):
+        np.testing.assert_array_equal(draw_prompts(made), alone)
+
+
+def test_every_step_beside_guidance_by_prompt(from_prompts):
+    """The scheduler is given ∅ + 3.5·(prompt − ∅), where each of the two is (1 + w)·ε_r − w·ε_s."""
+    made, strong, weak = from_prompts
+    calls, given = [], []
+    step = made.scheduler.step
+    made.scheduler.step = lambda prediction, *args, **more: (
+        given.append(prediction) or step(prediction, *args, **more)
+    )
+    recorder = strong.register_forward_pre_hook(
+        lambda _, args, kwargs: calls.append((args, kwargs)), with_kwargs=True
+    )
+    with guide(strong, weak, 0.75):
+        draw_prompts(made)
+    recorder.remove()
+    assert len(calls) == len(given) == 3  # once a step, all images with and without their prompt
+    for (args, kwargs), prediction in zip(calls, given, strict=True):
+        with torch.no_grad():
+            epsilon_r, epsilon_s = strong(*args, **kwargs)[0], weak(*args, **kwargs)[0]
+        without, with_prompt = (1.75 * epsilon_r - 0.75 * epsilon_s).chunk(2)
+        torch.testing.assert_close(prediction, without + 3.5 * (with_prompt - without), rtol=1e-4, atol=1e-4)
+
+
+def test_the_example_of_the_page(root, tmp_path, monkeypatch, text_folders):
+    """docs/own-model.md's, with Stable Diffusion, to the letter; B is the pipeline with another U-Net."""
+    page = (root / "docs/own-model.md").read_text()
+    blocks = re.findall(r"\n\n((?:    .*\n|\n)+)", page)
+    (code,) = (textwrap.dedent(block) for block in blocks if "UNet2DConditionModel" in block)
+    pipeline = copy.deepcopy(text_folders[0]["sd"][1])
+    pipeline.save_pretrained(tmp_path / "A")
+    with torch.no_grad():
+        for parameter in pipeline.unet.parameters():
+            parameter.mul_(0.9)
+    pipeline.save_pretrained(tmp_path / "B")
+    monkeypatch.chdir(tmp_path)
+    drawn = {}
+    exec(compile(code, "own-model.md", "exec"), drawn)
+    assert (tmp_path / "image.png").is_file() and len(drawn["pipeline"].unet._forward_hooks) == 1

@@ -20,7 +20,7 @@ STUDY = {
     "blocks": "down-mid-up",
     "grid": {"weights": [0.5], "diagonal": [-1]},
     "sampler": {"steps": 2, "guidance": 3},
-    "finetune": {"snapshots_kimg": [1], "label_dropout": 0.2},
+    "finetune": {"snapshots_kimg": [1], "label_dropout": 0.2, "lora_rank": 2},
 }
 
 
@@ -34,6 +34,9 @@ def test_prompts_are_the_classes_of_a_study(tmp_path, library, text_library, mon
     assert base.architecture["prompts"] == PROMPTS
     _, labels = read_images(results / "replica-0/synthetic/images.npz", "images")
     assert np.bincount(labels).tolist() == [25] * 4
+    (tuned,) = (read_checkpoint(path) for path in results.glob("replica-0/finetune/*/model.safetensors"))
+    moved = {name for name, theta_r in base.tensors.items() if not np.array_equal(theta_r, tuned.tensors[name])}
+    assert moved and all(".to_" in name for name in moved)
     summary = json.loads((results / "summary.json").read_text())
     assert summary["base"]["fid"] > 0
     assert runner.planned(tmp_path, STUDY) == set()

@@ -175,11 +175,19 @@ SCHEMA = {
             "timestep_spacing": {"enum": ["leading", "linspace", "trailing"]},
         },
     },
-    "training": {"required": [], "properties": {"dropout": SHARE, "label_dropout": SHARE}},
+    "training": {
+        "required": [],
+        "properties": {
+            "dropout": SHARE,
+            "label_dropout": SHARE,
+            "lora_rank": {"type": ["integer", "null"], "minimum": 1, "maximum": 1024},
+        },
+    },
 }
 SAMPLER = {"scheduler": "DDIMScheduler", "steps": 50}  # as the library draws from a DDIMPipeline
 PUBLISHED = ()
 LIBRARY = "diffusers"
+ADAPTED = r".*\.(to_[qkv]|to_out\.0|add_[qkv]_proj|to_add_out)"  # attention, as diffusers' own scripts adapt it
 
 LABEL_DROPOUT = 0.1  # of a transformer whose training is silent, as DiT's authors trained
 
@@ -204,27 +212,29 @@ def contradictions(config: Mapping) -> Iterator[tuple[str, str]]:
         yield "sampler.steps", f"{steps}, but the model was trained on {most} noise levels; use fewer"
     if base["training"] and model.get("_class_name") in TEXT_MODELS:
         yield "base.training", "a text-to-image model is not trained from nothing here; give base.checkpoint"
+    if base["training"] and base["training"].get("lora_rank"):
+        yield "base.training.lora_rank", "a model that is trained from nothing has no weights to adapt; remove it"
+    if (config.get("finetune") or {}).get("lora_rank") and config["blocks"] == "by-depth":
+        yield "blocks", "by-depth, but a LoRA moves no weight of embedding and head; set it to thirds"
     for key, training in (("base.training", base["training"]), ("finetune", config.get("finetune"))):
         if training and "label_dropout" in training and model.get("_class_name") == "UNet2DModel":
             yield f"{key}.label_dropout", "a UNet2DModel has no class for images without one; remove it"
 
 
 def block_presets(architecture: Mapping | None) -> dict[str, dict[str, str]]:
-    """Down, mid and up of a U-Net, the thirds of a DiT with embedding and head; both where it is unknown which."""
+    """Down, mid and up of a U-Net; the thirds of a transformer, with embedding and head beside or in them; all of
+    them where it is unknown which."""
     model = (architecture or {}).get("model") or {}
     by_depth = {name: f"^transformer_{pattern}" for name, pattern in thirds(model.get("num_layers", 28)).items()}
-    presets = {
-        "down-mid-up": UNET2D_BLOCKS,
-        "by-depth": {
-            "embedding": r"^(pos_embed|time_text_embed|context_embedder)\.",
-            **by_depth,
-            "head": r"^(norm_out|proj_out(_\d)?)\.",
-        },
+    embedding, head = r"^(pos_embed|time_text_embed|context_embedder)\.", r"^(norm_out|proj_out(_\d)?)\."
+    of_a_unet = {"down-mid-up": UNET2D_BLOCKS}
+    of_a_transformer = {
+        "by-depth": {"embedding": embedding, **by_depth, "head": head},
+        "thirds": by_depth | {"early": f"{embedding}|{by_depth['early']}", "late": f"{by_depth['late']}|{head}"},
     }
     if name := model.get("_class_name"):
-        preset = "by-depth" if "Transformer" in name else "down-mid-up"
-        return {preset: presets[preset]}
-    return presets
+        return of_a_transformer if "Transformer" in name else of_a_unet
+    return of_a_unet | of_a_transformer
 
 
 def is_weight(name: str) -> bool:
