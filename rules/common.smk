@@ -7,7 +7,8 @@ from pathlib import Path
 from adaptive_neon.studies.config import block_patterns, check_network
 from adaptive_neon.studies.layers import read_config
 from adaptive_neon.errors import InputError
-from adaptive_neon.merging.grid import cell_name, point_name
+from adaptive_neon.merging.blocks import LAYERS
+from adaptive_neon.merging.grid import cell_name, is_digest, path_name, point_name
 from adaptive_neon.data.images import shards_of
 from adaptive_neon.search.settings import parse_settings, settings_name, split
 from adaptive_neon.jobs.job import tie_jobs_to_workflow
@@ -172,6 +173,9 @@ def cell_points(wildcards):
     if wildcards.stage == "grid":
         cell, settings = split(wildcards.cell)
         return [point_name(point) + settings for point in STUDY.cells[cell]]
+    if is_digest(wildcards.cell):
+        roles = selection(wildcards.replica, wildcards.kimg)["roles"]
+        return [next(n for n in roles.values() if path_name(n) == wildcards.cell)]
     return [wildcards.cell]
 
 
@@ -274,7 +278,7 @@ def positions(files_of_runs):
 def _heldout(name, runs):
     return [
         [
-            cell_file("heldout", kimg, point, name).format(replica=replica)
+            cell_file("heldout", kimg, path_name(point), name).format(replica=replica)
             for point in selection(replica, kimg)["roles"].values()
         ]
         for replica, kimg in runs

@@ -10,8 +10,8 @@ ALL_SEEDS = [
 ]
 # The figure of the points of a search. A grid of one block is a line, which the diagonal shows.
 POINTS = (
-    "surface"
-    if STUDY.method == "surface"
+    STUDY.method
+    if STUDY.method in ("surface", "gradient")
     else "grid" if len(STUDY.blocks) > 1 else None
 )
 RUNS = [(replica, kimg) for replica in STUDY.replicas for kimg in STUDY.snapshots]

@@ -14,7 +14,7 @@ from adaptive_neon.merging.grid import is_single, parse_point
 from adaptive_neon.search.surface import Quadratic
 from adaptive_neon.statistics.jackknife import confidence_ellipse
 from adaptive_neon.studies.comparison import change, diagonal, fid_difference
-from adaptive_neon.studies.wording import ROLE_NAMES, headline, plain_fid
+from adaptive_neon.studies.wording import MANY, ROLE_NAMES, headline, plain_fid
 
 BLUE, ORANGE, GREEN, PURPLE, SKY, RED = "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00"
 CURVES = [
@@ -195,6 +195,34 @@ def plot_surface(surface: Mapping, fids: Mapping[str, float | None], chosen: Map
         panel.set(xlim=(axis[0], axis[-1]), ylim=(axis[0], axis[-1]), aspect="equal")
     for panel in panels[len(pairs) :]:
         panel.set_visible(False)
+    return figure
+
+
+@rc_context(STYLE)
+def plot_descent(fids: Mapping[str, float], single: float, best: Mapping[str, float]) -> Figure:
+    """A gradient search: the FID on the search images on its way, and the weights that it found.
+
+    Args:
+        fids: step → FID; the first is that of the best single weight.
+        single: that weight, the same in all blocks.
+        best: block, or layer, → weight; all the same if none was better.
+    """
+    figure = Figure(figsize=(WIDTH, max(3.5, 0.8 + 0.13 * len(best))), layout="constrained")
+    way, found = figure.subplots(1, 2, width_ratios=(2, 3))
+    steps, values = list(map(int, fids)), list(fids.values())
+    way.plot(steps, values, color=BLUE, marker="o", markersize=4)
+    lowest = int(np.argmin(values))
+    way.plot(steps[lowest], values[lowest], "x", color=RED, markersize=9, markeredgewidth=2, label="chosen")
+    way.axhline(values[0], color="0.4", linestyle="--", linewidth=1, label="best single weight")
+    way.set(xlabel="step", ylabel="FID on the search images (no unit)")
+    way.legend(frameon=False)
+    rows = np.arange(len(best))
+    found.axvline(single, color="0.4", linestyle="--", linewidth=1)
+    found.plot(list(best.values()), rows, "o", color=RED, markersize=4)
+    found.set_yticks(rows, best, fontsize=9 if len(best) <= MANY else 6)
+    found.set_ylim(len(best) - 0.5, -0.5)
+    found.grid(axis="y", linewidth=0.3)
+    found.set_xlabel("weight w (no unit); dashed: the best single one")
     return figure
 
 
