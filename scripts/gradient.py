@@ -4,7 +4,6 @@ from functools import partial
 
 import numpy as np
 import torch
-
 from adaptive_neon.evaluation.features import extract_features, load_differentiable, load_extractor
 from adaptive_neon.evaluation.measurement import read_reference
 from adaptive_neon.families import family_of
@@ -28,7 +27,9 @@ with job(snakemake.log[0], snakemake.threads):
     base, tuned = read_checkpoint(inputs.base), read_checkpoint(inputs.tuned)
     block_of = assign_layers(base.weights) if params.layers else assign_blocks(base.weights, params.blocks)
     blocks = list(dict.fromkeys(block_of.values()))
-    start = best_on_line(params.region, params.points, [joined_cells(map(read_json, inputs.first))]).single_minimum()
+    start = best_on_line(
+        params.region, params.points, [joined_cells(map(read_json, inputs.first))]
+    ).single_minimum()
 
     network = load(base).to(device)
     drift = {

@@ -9,14 +9,18 @@ from adaptive_neon.evaluation.distances import Moments, frechet_distance, refere
 from adaptive_neon.families.checkpoints import Checkpoint
 from adaptive_neon.families.edm import family as edm
 from adaptive_neon.families.edm.diffusion import heun, noise_levels
+from adaptive_neon.families.edm.settings import is_weight
+from adaptive_neon.families.flow import family as flow
 from adaptive_neon.families.loading import arrays, load
-from adaptive_neon.families.pixels import one_hot
+from adaptive_neon.families.pixels import one_hot, to_levels, to_uint8
 from adaptive_neon.families.sampling import seeded_noise
 from adaptive_neon.jobs.rolling import RollingCheckpoint
 from adaptive_neon.merging.blocks import assign_layers
 from adaptive_neon.merging.drift import Drift
 from adaptive_neon.merging.extrapolation import Merged
-from adaptive_neon.search.gradient import MergedNetwork, descend, merged_features
+from adaptive_neon.search.gradient import Check, MergedNetwork, descend, merged_features
+from adaptive_neon.search.rounds import best_on_line, described, outcome
+from adaptive_neon.statistics.jackknife import JackknifeReplicates
 
 SAMPLER = {"steps": 3, "sigma_min": 0.002, "sigma_max": 80, "rho": 7}
 REAL_MEAN, REAL_DEVIATION = np.array([1.0, 0.0, -1.0, 0.5]), np.array([1.0, 0.5, 2.0, 1.5])
@@ -43,9 +47,9 @@ def fid(w):
 
 
 def optimum():
-    return np.linalg.lstsq(
-        np.vstack([SHIFT, SCALE]), np.concatenate([REAL_MEAN, REAL_DEVIATION - 1]), rcond=None
-    )[0]
+    return np.linalg.lstsq(np.vstack([SHIFT, SCALE]), np.concatenate([REAL_MEAN, REAL_DEVIATION - 1]), rcond=None)[
+        0
+    ]
 
 
 def chosen_by(weights, images=1000):
@@ -112,17 +116,11 @@ def pair(make_network):
 
 def by_layers(pair):
     base, tuned = map(arrays, pair)
-    is_weight = [name for name in base if edm_weight(name)]
-    block_of = assign_layers(is_weight)
+    weights = list(filter(is_weight, base))
+    block_of = assign_layers(weights)
     blocks = list(dict.fromkeys(block_of.values()))
-    drift = {name: torch.from_numpy(Drift(base, tuned)[name]).float() for name in is_weight}
+    drift = {name: torch.from_numpy(Drift(base, tuned)[name]).float() for name in weights}
     return base, tuned, block_of, blocks, drift
-
-
-def edm_weight(name):
-    from adaptive_neon.families.edm.settings import is_weight
-
-    return is_weight(name)
 
 
 def test_the_gradient_of_images_is_that_of_differences(pair, tiny):
@@ -172,3 +170,58 @@ def test_a_merged_network_is_drawn_from_as_the_merge_in_a_file(pair, tiny):
     assert (torch.cat(parts) - images.flatten(1)).abs().max() <= 1  # float32 against float64 merges
     sum(part.sum() for part in parts).backward()
     assert torch.isfinite(w.grad).all() and (w.grad != 0).all()
+
+
+def test_levels_are_those_of_uint8_and_have_the_gradient_of_what_is_truncated():
+    x = torch.tensor([-1.2, -1.0, -0.31, 0.0, 0.7, 0.9999, 1.3]).double().reshape(1, 1, 1, 7).requires_grad_()
+    levels = to_levels(x)
+    assert torch.equal(levels, to_uint8(x.detach()).float())
+    levels.sum().backward()
+    assert x.grad.flatten().tolist() == [0, *[127.5] * 4, 0, 0]  # 0.9999 is 255.49, which is clipped
+    assert len(to_levels(x * torch.nan)) == 0
+
+
+@pytest.mark.parametrize(
+    "sampler", [{"method": "heun", "steps": 2}, {"method": "euler", "steps": 2, "guidance": 1.5}]
+)
+def test_images_of_flow_matching_have_a_gradient_too(tiny, sampler):
+    torch.manual_seed(0)
+    network = flow.build(tiny).eval()
+    for parameter in network.parameters():
+        parameter.data += 0.1 * torch.randn_like(parameter)
+    images, classes = flow.draw(network, range(4), sampler)
+    levels, same = flow.draw(network, range(4), sampler, differentiable=True)
+    assert torch.equal(classes, same) and torch.equal(levels.detach(), images.float())
+    levels.sum().backward()
+    assert all(torch.isfinite(parameter.grad).all() for parameter in network.parameters())
+
+
+def line(fids):
+    """Single weights with these FIDs, the same in each block of seeds."""
+    return {f"all~{w}": metrics(fid) for w, fid in fids.items()}
+
+
+def metrics(fid):
+    return {"images": 40, "dimension": 4, "fid": fid, "without_block": {"fid": [fid] * 4}}
+
+
+@pytest.mark.parametrize("improved", [True, False])
+def test_the_winner_is_the_lowest_check_or_the_single_weight(improved):
+    points = line({0.0: 1.36, 0.5: 1.01, 1.0: 1.16})  # 1 + (w − 0.6)²
+    start = best_on_line((0.0, 1.0), list(points), [points]).single_minimum()
+    assert start == 0.6
+    fids = [1.0, 0.9, 0.95] if improved else [1.0, 1.1, 1.05]
+    checks = [
+        Check(step, [0.6, 0.6 + step / 10], JackknifeReplicates(fid, np.full(4, fid + 0.01)))
+        for step, fid in enumerate(fids)
+    ]
+    descent = described(["enc.conv", "dec.conv"], checks, 40, 20, 4)
+    search = points | line({-1.0: 3.0})
+    found = outcome("gradient", (0.0, 1.0), list(points), ["all~0.0"], "all~-1.0", [search], descent)
+    best = "enc.conv~0.6_dec.conv~0.7" if improved else "all~0.6"
+    assert found["roles"] == {"base": "all~0.0", "collapsed": "all~-1.0", "global": "all~0.6", "blockwise": best}
+    chosen = {name: (one["fid"], one["without_block"]["fid"]) for name, one in found["chosen_by"].items()}
+    assert chosen == {"all~0.6": (1.0, [1.01] * 4), best: (min(fids), [min(fids) + 0.01] * 4)}
+    assert found["descent"]["fids"] == dict(enumerate(fids))
+    assert (found["descent"]["checked"], found["descent"]["differentiated"]) == (120, 40)
+    np.testing.assert_allclose(found["descent"]["single_interval"], 0.6)

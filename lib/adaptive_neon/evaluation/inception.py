@@ -76,9 +76,7 @@ def pillow_bicubic(size: int) -> np.ndarray:
 CONVENTIONS = {"inception": tensorflow_bilinear, "inception-clean": pillow_bicubic}
 
 
-def resize(
-    images: np.ndarray | torch.Tensor, convention: str, device: torch.device | str = "cpu"
-) -> torch.Tensor:
+def resize(images: np.ndarray | torch.Tensor, convention: str, device: torch.device | str = "cpu") -> torch.Tensor:
     """Images of values 0 … 255 [N, H, W, 1 or 3] → float32 [N, 3, 299, 299]."""
     height, width = (
         torch.from_numpy(CONVENTIONS[convention](size)).to(device, torch.float32) for size in images.shape[1:3]

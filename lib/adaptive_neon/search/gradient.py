@@ -1,21 +1,22 @@
 """The gradient method: weights of many blocks, or of every layer, by stochastic gradient descent on the FID.
 
-A merge θ_r − w·(θ_s − θ_r) is affine in w, and images, features and FID are differentiable in θ. Few seeds that are
-kept would be fitted with all their accidents, so each step draws further ones, and images that no step has seen
+A merge θ_r − w·(θ_s − θ_r) is affine in w, and images, features and FID are differentiable in θ. Few seeds that
+are kept would be fitted with all their accidents, so each step draws further ones, and images that no step draws
 choose among the weights on the way (early stopping).
 
-The Fréchet distance is a function of the mean μ and the covariance Σ of the features, so its slope in w is that of
-the mean over images of
+The Fréchet distance F is a function of the mean μ and the covariance Σ of the features φ, so its slope in w is
+that of the mean over images of
 
-    ∂F/∂μ · φ(x) + (φ(x) − μ)ᵀ ∂F/∂Σ (φ(x) − μ)
+    ∂F/∂μ · φ + (φ − μ)ᵀ ∂F/∂Σ (φ − μ)
 
-with ∂F/∂μ, ∂F/∂Σ and μ held fixed. These are taken from the images of many steps before. That of a batch alone would
-descend the FID of so few images, whose bias, about a/n, rewards weights that make images of little variance; and the
-mean over images can be summed in parts of any size, whose graphs are let go one by one.
+with ∂F/∂μ, ∂F/∂Σ and μ held fixed. They are taken from the images of the steps before. Those of a batch alone
+would descend the FID of so few images, whose bias, about a/n, rewards weights that make images of little variance.
+And the mean over images is summed in parts, whose graphs are let go one by one.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import cos, pi
 
 import numpy as np
@@ -42,7 +43,7 @@ Features = Callable[[Tensor, Sequence[int]], Iterator[Tensor]]
 
 @dataclass(frozen=True)
 class Check:
-    """The weights [B] after so many steps, rounded as they are drawn, and their FID on images that no step draws."""
+    """The weights [B] after so many steps, rounded as they are drawn, and their FID on images of no step."""
 
     step: int
     weights: list[float]
@@ -139,7 +140,10 @@ def descend(
         first, w.data = state["step"], state["w"]
         adam.load_state_dict(state["adam"])
         moments = _moments(*state["moments"])
-        checks = [Check(step, of, JackknifeReplicates(fid, without.numpy())) for step, of, fid, without in state["checks"]]
+        checks = [
+            Check(step, of, JackknifeReplicates(fid, without.numpy()))
+            for step, of, fid, without in state["checks"]
+        ]
     share = len(seeds) // steps
     progress(first * share)
     for step in range(first, steps + 1):
@@ -168,7 +172,7 @@ def descend(
         adam.step()
         progress(share)
         if rolling:
-            rolling.save_if_due(lambda: _state(step + 1, w, adam, moments, checks))
+            rolling.save_if_due(partial(_state, step + 1, w, adam, moments, checks))
     if not checks:
         raise InputError("search: the best single weight diverges; use smaller grid.weights or less self-training")
     return checks

@@ -165,7 +165,9 @@ def best_on_line(limits: tuple[float, float], points: Sequence[str], rounds: Seq
     return surface.fit(Region.of(1, *limits), [(places, fids)])
 
 
-def described(blocks: Sequence[str], checks: Sequence["Check"], of_check: int, of_step: int, dimension: int) -> dict:
+def described(
+    blocks: Sequence[str], checks: Sequence["Check"], of_check: int, of_step: int, dimension: int
+) -> dict:
     """A descent as it stands in its file.
 
     Args:

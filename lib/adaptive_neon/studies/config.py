@@ -164,7 +164,7 @@ def check_network(config: Mapping) -> None:
 
 
 def block_patterns(config: Mapping) -> dict[str, str]:
-    """Block → pattern, in the order of the config. Layers have none: as long as all have one weight, it is `all`."""
+    """Block → pattern, in the order of the config. Layers have none: with one weight they are `all`."""
     blocks = config["blocks"]
     if blocks == LAYERS:
         return {"all": "."}
@@ -329,10 +329,9 @@ def _seeds(config: Mapping) -> dict[str, range]:
         key: (config[key], config[key].get("rounds", 1) * config[key]["images"])
         for key in ("synthetic", "search", "heldout")
     }
-    if config["search"]["method"] == "gradient":
-        section, images = sections["search"]
-        steps = section["gradient"]["steps"] * section["gradient"]["images"]
-        sections["search"] = section, images + steps
+    search, images = sections["search"]
+    if search["method"] == "gradient":  # each step has images of its own
+        sections["search"] = search, images + search["gradient"]["steps"] * search["gradient"]["images"]
     if generations := config["loop"]["generations"]:  # each a block of seeds of its own, and one for Neon's
         sections["loop"] = config["loop"], 2 * (generations + 1) * config["loop"]["images"]
     return {
@@ -383,10 +382,18 @@ def _loop_contradictions(config: Mapping, seeds: Mapping[str, range]) -> Iterato
 
 def _gradient_contradictions(config: Mapping) -> Iterator[tuple[str, str]]:
     search, architecture = config["search"], config["base"]["architecture"]
+    if "gradient" not in search:
+        yield (
+            "search.gradient",
+            "missing, but search.method: gradient needs it; config.yaml shows what belongs there",
+        )
     if not getattr(settings_of(architecture), "DIFFERENTIABLE", False):
         yield "search.method", f"gradient, but images of {family_name(architecture or {})} have none; use surface"
     if search["rounds"] > 1:
-        yield "search.rounds", f"{search['rounds']}, but a gradient search has one; give more search.gradient.steps"
+        yield (
+            "search.rounds",
+            f"{search['rounds']}, but a gradient search has one; give more search.gradient.steps",
+        )
     if config["grid"].get("sampler"):
         yield "grid.sampler", "searched with the weights, but a gradient search has one sampler; remove it"
     classes = (architecture or {}).get("label_dim", 0)

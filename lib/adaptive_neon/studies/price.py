@@ -53,13 +53,15 @@ def price(
         sampler: settings.
         axes: setting → values, those that are searched; their combinations draw as many images each.
         trained: images on which the base model was trained; None where it was imported.
-        differentiated: further images that are drawn with their gradient, forward and backward, which is worth three.
+        differentiated: further images, drawn with their gradient, forward and backward, which is worth three.
 
     Returns:
         `images`, `evaluations`, and `of_training`, the share of the floating-point operations of that training.
     """
     family, network = family_of(architecture), arguments(architecture)
-    drawing = (images + BACKWARD * differentiated) * mean(family.drawing_flop(network, sampler | settings) for settings in combinations(axes))
+    drawing = (images + BACKWARD * differentiated) * mean(
+        family.drawing_flop(network, sampler | settings) for settings in combinations(axes)
+    )
     training = family.training_flop(network)
     return {
         "images": images + differentiated,

@@ -253,7 +253,7 @@ def price_lines(summary: Mapping) -> list[str]:
 
 
 def weights_text(point: Point) -> str:
-    """A point as people write it: `0.75` if all blocks agree, else `enc 0.5, mid 0.75, dec 1`; of many, the range."""
+    """A point as people write it: `0.75` if all agree, else `enc 0.5, mid 0.75, dec 1`; of many, the range."""
     if is_single(point):
         return f"{next(iter(point.values())):g}"
     if len(point) > MANY:
