@@ -209,8 +209,7 @@ rule gradient:
     params:
         region=STUDY.region,
         points=SEARCH_POINTS,
-        layers=config["blocks"] == LAYERS,
-        blocks=block_patterns(config),
+        blocks=FINEST_BLOCKS,
         seeds=lambda wildcards: STUDY.seeds("search", int(wildcards.replica)),
         step_seeds=lambda wildcards: STUDY.step_seeds(int(wildcards.replica)),
         descent=config["search"].get("gradient"),

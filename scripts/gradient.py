@@ -15,7 +15,7 @@ from adaptive_neon.jobs.device import pick_device, pick_precision
 from adaptive_neon.jobs.files import read_json, write_json
 from adaptive_neon.jobs.job import job, progress_bar
 from adaptive_neon.jobs.rolling import RollingCheckpoint, fingerprint
-from adaptive_neon.merging.blocks import assign_blocks, assign_layers
+from adaptive_neon.merging.blocks import assign_blocks
 from adaptive_neon.merging.drift import Drift
 from adaptive_neon.merging.extrapolation import Merged
 from adaptive_neon.search.gradient import descend, merged_features
@@ -25,13 +25,12 @@ with job(snakemake.log[0], snakemake.threads):
     inputs, params, run = snakemake.input, snakemake.params, snakemake.config["run"]
     device = pick_device(run["device"])
     base, tuned = read_checkpoint(inputs.base), read_checkpoint(inputs.tuned)
-    block_of = assign_layers(base.weights) if params.layers else assign_blocks(base.weights, params.blocks)
-    blocks = list(dict.fromkeys(block_of.values()))
-    start = best_on_line(
-        params.region, params.points, [joined_cells(map(read_json, inputs.first))]
-    ).single_minimum()
-
     network = load(base).to(device)
+    weights = set(base.weights)
+    block_of = assign_blocks([name for name in network.state_dict() if name in weights], params.blocks)
+    blocks = list(dict.fromkeys(block_of.values()))
+    first = joined_cells(map(read_json, inputs.first))
+    start = best_on_line(params.region, params.points, [first]).single_minimum()
     drift = {
         name: torch.from_numpy(array).float().to(device)
         for name, array in Drift(base.tensors, tuned.tensors).items()

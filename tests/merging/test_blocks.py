@@ -65,6 +65,6 @@ def test_a_pattern_that_takes_memory_without_end_is_no_pattern(refuses, pattern)
 def test_a_layer_is_a_module_with_its_weight_and_bias():
     names = ["enc.8x8_conv.weight", "enc.8x8_conv.bias", "map_layer0.weight", "cls_token"]
     layers = dict(zip(names, ["enc.8x8-conv", "enc.8x8-conv", "map-layer0", "cls-token"], strict=True))
-    assert assign_layers(names) == layers
+    assert assign_layers(names) == layers == assign_blocks(names, "layers")
     assert assign_weights(names, {"all": "."}, layers.values()) == layers
     assert assign_weights(names, {"all": "."}, ["all"]) == dict.fromkeys(names, "all")

@@ -34,7 +34,7 @@ def test_images_that_a_gradient_went_through(tiny):
     assert images_descended(selections) == (22, 35)
     assert images_descended([{}]) == (0, 0)
     found = price(tiny, {"steps": 8}, {}, 1000, None, 100)
-    assert (found["images"], found["evaluations"]) == (1100, 15 * 1300)
+    assert (found["images"], found["evaluations"]) == (1100, 15 * 1400)
 
 
 def test_in_words():

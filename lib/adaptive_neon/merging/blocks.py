@@ -32,17 +32,19 @@ def lowest_resolution(names: Collection[str]) -> str:
     return f"{min(sides)}x{min(sides)}"
 
 
-def assign_blocks(names: Collection[str], patterns: Mapping[str, str]) -> dict[str, str]:
+def assign_blocks(names: Collection[str], patterns: Mapping[str, str] | str) -> dict[str, str]:
     """Map each parameter name to its block, in the order of the blocks.
 
     Args:
         names: of the weights.
         patterns: block → regular expression, searched anywhere in the name. `{lowest}` in it stands for
-            the lowest resolution of the network, as in `8x8`.
+            the lowest resolution of the network, as in `8x8`. Or `LAYERS`, of which `assign_layers` knows.
 
     Raises:
         InputError: a name that matches no block or several, or a block without parameters.
     """
+    if patterns == LAYERS:
+        return assign_layers(names)
     compiled = {block: _compiled(block, pattern, names) for block, pattern in patterns.items()}
     block_of = {}
     deadline = time.monotonic() + PATIENCE

@@ -22,6 +22,7 @@ from math import cos, pi
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from adaptive_neon.errors import InputError
 from adaptive_neon.evaluation.distances import (
@@ -53,6 +54,9 @@ class Check:
 class MergedNetwork(nn.Module):
     """θ_r − w·(θ_s − θ_r) with its gradient in w. For all else the network is θ_r.
 
+    A sampler evaluates it many times: of each evaluation only the inputs are kept for the way back, on which it is
+    evaluated again.
+
     Args:
         network: of the architecture of both, with θ_r.
         drift: weight name → θ_s − θ_r.
@@ -73,7 +77,10 @@ class MergedNetwork(nn.Module):
             return getattr(self.network, name)
 
     def forward(self, *args: object, **kwargs: object) -> Tensor:
-        return torch.func.functional_call(self.network, self.tensors, args, kwargs)
+        def evaluate(*args: object) -> Tensor:
+            return torch.func.functional_call(self.network, self.tensors, args, kwargs)
+
+        return checkpoint(evaluate, *args, use_reentrant=False)
 
 
 def merged_features(
@@ -90,7 +97,7 @@ def merged_features(
         network, drift, place: as of `MergedNetwork`.
         draw: differentiable images of some seeds (see `protocol.Family.draw`).
         extract: their features (see `features.load_differentiable`).
-        batch: images at a time, whose whole way through the sampler is kept for the gradient.
+        batch: images at a time.
     """
 
     def features(w: Tensor, seeds: Sequence[int]) -> Iterator[Tensor]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from adaptive_neon.families import settings_of
 from adaptive_neon.families.checkpoints import read_checkpoint
-from adaptive_neon.families.flop import BACKWARD
+from adaptive_neon.families.flop import DESCENT
 from adaptive_neon.jobs.times import job_seconds
 from adaptive_neon.merging.grid import cell_name
 from adaptive_neon.search.gradient import CHECKS
@@ -104,7 +104,7 @@ def rules_of(
     further = []
     if study.method == "gradient":
         checked, stepped = (CHECKS + 1) * config["search"]["images"], study.step_seeds(0)[1]
-        flop = searching_flop * (checked + BACKWARD * stepped) / (checked + stepped)
+        flop = searching_flop * (checked + DESCENT * stepped) / (checked + stepped)
         runs = replicas * snapshots
         further = [Rule("gradient", runs, runs * (checked + stepped), flop, training, gpu)]
     return [

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from statistics import mean
 
 from adaptive_neon.families import family_of
-from adaptive_neon.families.flop import BACKWARD
+from adaptive_neon.families.flop import BACKWARD, DESCENT
 from adaptive_neon.families.loading import arguments
 from adaptive_neon.search.settings import combinations, split
 
@@ -53,13 +53,13 @@ def price(
         sampler: settings.
         axes: setting → values, those that are searched; their combinations draw as many images each.
         trained: images on which the base model was trained; None where it was imported.
-        differentiated: further images, drawn with their gradient, forward and backward, which is worth three.
+        differentiated: further images, drawn with their gradient, each worth four: forward, again, and backward.
 
     Returns:
         `images`, `evaluations`, and `of_training`, the share of the floating-point operations of that training.
     """
     family, network = family_of(architecture), arguments(architecture)
-    drawing = (images + BACKWARD * differentiated) * mean(
+    drawing = (images + DESCENT * differentiated) * mean(
         family.drawing_flop(network, sampler | settings) for settings in combinations(axes)
     )
     training = family.training_flop(network)
