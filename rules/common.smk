@@ -67,6 +67,10 @@ SHOWN_CONFIG = {
     if key not in ("run", "compare", "toy", "collapse", "measured")
     and (key != "rivals" or RIVALS)
 }
+if STUDY.method != "gradient":
+    SHOWN_CONFIG["search"] = {
+        key: value for key, value in config["search"].items() if key != "gradient"
+    }
 # The blocks of the search; with a weight for every layer its single weights have names of one block.
 FINEST_BLOCKS = LAYERS if config["blocks"] == LAYERS else block_patterns(config)
 # How many GPUs a job of each kind asks for. The profile says how many there are, maybe none.
