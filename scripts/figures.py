@@ -52,7 +52,8 @@ with job(snakemake.log[0], snakemake.threads):
             figures.save_figure(figure, folder / f"surface-{kimg}.svg")
         elif params.points == "gradient":
             single, best = (parse_point(selection["roles"][role]) for role in ("global", "blockwise"))
-            figure = figures.plot_descent(selection["descent"]["fids"], next(iter(single.values())), best)
+            way = selection["descent"]
+            figure = figures.plot_descent(way["fids"], way["chosen"], next(iter(single.values())), best)
             figures.save_figure(figure, folder / f"gradient-{kimg}.svg")
         models = {"base": summary["base"]} | {role: entry[role] for role in selection["roles"] if role != "base"}
         figures.save_figure(figures.plot_classes(models), folder / f"classes-{kimg}.svg")

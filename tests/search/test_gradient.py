@@ -65,7 +65,7 @@ def descent(images=100, steps=150, rolling=None, features=gaussian, lr=0.05, cho
 def test_it_ends_where_the_fid_is_lowest_however_small_the_steps(images, steps):
     """The FID of 20 images is too high by about 0.5, and by more where they vary more."""
     checks = descent(images, steps)
-    assert checks[0].weights == [0.5] * 3 and checks[0].step == 0 and len(checks) == 11
+    assert checks[0].weights == [0.5] * 3 and checks[0].step == 0 and len(checks) == 6
     best = min(checks, key=lambda check: check.fid.full)
     np.testing.assert_allclose(checks[-1].weights, optimum(), atol=0.12)
     lowest = fid(optimum())
@@ -104,7 +104,7 @@ def test_it_ends_where_the_model_diverges(refuses):
         for part in gaussian(w, seeds):
             yield part if seeds[0] < 700 else part * torch.nan
 
-    assert [check.step for check in descent(steps=20, features=diverging)] == [0, 2, 4, 6]
+    assert [check.step for check in descent(steps=20, features=diverging)] == [0, 4]
     with refuses("the best single weight diverges"):
         descent(choose=lambda weights: np.empty(0))
 
@@ -205,23 +205,32 @@ def metrics(fid):
     return {"images": 40, "dimension": 4, "fid": fid, "without_block": {"fid": [fid] * 4}}
 
 
-@pytest.mark.parametrize("improved", [True, False])
-def test_the_winner_is_the_lowest_check_or_the_single_weight(improved):
+@pytest.mark.parametrize(
+    ("fids", "noise", "chosen"),
+    [
+        ([1.0, 0.9, 0.95], 0.001, 1),  # the last is worse than the one before
+        ([1.0, 0.9, 0.95], 0.1, 2),  # and here not significantly
+        ([1.0, 1.1, 1.05], 0.001, 0),
+    ],
+)
+def test_the_last_place_wins_that_is_not_worse_than_another(fids, noise, chosen):
     points = line({0.0: 1.36, 0.5: 1.01, 1.0: 1.16})  # 1 + (w − 0.6)²
     start = best_on_line((0.0, 1.0), list(points), [points]).single_minimum()
     assert start == 0.6
-    fids = [1.0, 0.9, 0.95] if improved else [1.0, 1.1, 1.05]
+    own = noise * np.array([[1, -1, 1, -1], [-1, 1, 1, -1], [1, 1, -1, -1]])
     checks = [
-        Check(step, [0.6, 0.6 + step / 10], JackknifeReplicates(fid, np.full(4, fid + 0.01)))
+        Check(step, [0.6, 0.6 + step / 10], JackknifeReplicates(fid, fid + own[step]))
         for step, fid in enumerate(fids)
     ]
     descent = described(["enc.conv", "dec.conv"], checks, 40, 20, 4)
     search = points | line({-1.0: 3.0})
     found = outcome("gradient", (0.0, 1.0), list(points), ["all~0.0"], "all~-1.0", [search], descent)
-    best = "enc.conv~0.6_dec.conv~0.7" if improved else "all~0.6"
+    best = ["all~0.6", "enc.conv~0.6_dec.conv~0.7", "enc.conv~0.6_dec.conv~0.8"][chosen]
     assert found["roles"] == {"base": "all~0.0", "collapsed": "all~-1.0", "global": "all~0.6", "blockwise": best}
-    chosen = {name: (one["fid"], one["without_block"]["fid"]) for name, one in found["chosen_by"].items()}
-    assert chosen == {"all~0.6": (1.0, [1.01] * 4), best: (min(fids), [min(fids) + 0.01] * 4)}
+    by = {name: (one["fid"], one["without_block"]["fid"]) for name, one in found["chosen_by"].items()}
+    without = [(fid + own[step]).tolist() for step, fid in enumerate(fids)]
+    assert by == {"all~0.6": (1.0, without[0]), best: (fids[chosen], without[chosen])}
+    assert found["descent"]["chosen"] == chosen
     assert found["descent"]["fids"] == dict(enumerate(fids))
     assert (found["descent"]["checked"], found["descent"]["differentiated"]) == (120, 40)
     np.testing.assert_allclose(found["descent"]["single_interval"], 0.6)

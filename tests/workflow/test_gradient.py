@@ -37,7 +37,7 @@ def test_a_weight_for_every_layer(copy_of_finished):
     assert (descent["checked"], descent["differentiated"]) == (4 * 40, 3 * 20)
 
     found = json.loads((results / "replica-0/selection/1.json").read_text())
-    best = min(descent["checks"], key=lambda check: check["fid"])
+    best = next(check for check in descent["checks"] if check["step"] == found["descent"]["chosen"])
     summary = json.loads((results / "summary.json").read_text())
     entry = summary["snapshots"][0]
     assert entry["global"]["w"] == {"all": min(start)}

@@ -1,8 +1,8 @@
 """The gradient method: weights of many blocks, or of every layer, by stochastic gradient descent on the FID.
 
 A merge θ_r − w·(θ_s − θ_r) is affine in w, and images, features and FID are differentiable in θ. Few seeds that
-are kept would be fitted with all their accidents, so each step draws further ones, and images that no step draws
-choose among the weights on the way (early stopping).
+are kept would be fitted with all their accidents, so each step draws further ones. Images that no step draws check
+the weights on the way.
 
 The Fréchet distance F is a function of the mean μ and the covariance Σ of the features φ, so its slope in w is
 that of the mean over images of
@@ -36,7 +36,7 @@ from adaptive_neon.search.surface import DIGITS
 from adaptive_neon.statistics.jackknife import JackknifeReplicates
 
 KEPT = 0.8  # a step, of the images so far
-CHECKS = 10  # of the way, on the images that choose
+CHECKS = 5  # of the way, beside the start
 BETAS = (0.5, 0.99)  # of Adam: the kept images are momentum enough, and its default outlasts a short search
 
 Features = Callable[[Tensor, Sequence[int]], Iterator[Tensor]]
@@ -119,7 +119,7 @@ def descend(
     rolling: RollingCheckpoint | None = None,
     progress: Callable[[int], object] = lambda images: None,
 ) -> list[Check]:
-    """Adam from `start`, with a rate that falls to 0 along half a cosine; the weights at each tenth of the way.
+    """Adam from `start`, with a rate that falls to 0 along half a cosine; the weights at each fifth of the way.
 
     Args:
         features: (w [B], seeds) → features [n, D] of their images, in parts, differentiable in w.
@@ -154,7 +154,7 @@ def descend(
     share = len(seeds) // steps
     progress(first * share)
     for step in range(first, steps + 1):
-        if step in {round(steps * tenth / CHECKS) for tenth in range(CHECKS + 1)}:
+        if step in {round(steps * part / CHECKS) for part in range(CHECKS + 1)}:
             weights = [round(weight, DIGITS) + 0.0 for weight in w.tolist()]
             found = chosen_by(weights)
             fid = delete_one_block_fids_of_features(reference, found, seed_blocks) if len(found) else None

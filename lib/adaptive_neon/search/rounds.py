@@ -16,7 +16,7 @@ from adaptive_neon.search import race, surface
 from adaptive_neon.search.selection import base_role, best_point, best_single_point, indistinguishable
 from adaptive_neon.search.settings import split
 from adaptive_neon.search.surface import Region, Surface, as_places, as_points, joined
-from adaptive_neon.statistics.jackknife import JackknifeReplicates, plain_interval
+from adaptive_neon.statistics.jackknife import JackknifeReplicates, paired_difference, plain_interval
 
 if TYPE_CHECKING:  # it imports torch
     from adaptive_neon.search.gradient import Check
@@ -188,9 +188,15 @@ def described(
 def _descended_winners(
     limits: tuple[float, float], points: Sequence[str], rounds: Sequence[Metrics], descent: Mapping
 ) -> dict:
-    """The start of a descent, which is the best single weight, and its check of the lowest FID."""
-    start, *_ = descent["checks"]
-    best = min(descent["checks"], key=lambda check: check["fid"])
+    """The start of a descent, which is the best single weight, and the last place that is not worse than another.
+
+    The steps have seen more images than a check has, whose lowest would be an accident of its seeds. Checks only
+    call back what has gone too far: where FID(place) − FID(lowest), paired by seed, is above 0.
+    """
+    start, *_ = checks = descent["checks"]
+    fids = [jackknife_replicates(check, "fid") for check in checks]
+    lowest = min(fids, key=lambda fid: fid.full)
+    *_, best = (check for check, fid in zip(checks, fids, strict=True) if paired_difference(fid, lowest).low <= 0)
     single = point_name(dict.fromkeys(parse_point(points[0]), next(iter(start["w"].values()))))
     name = single if best is start else point_name(best["w"])
     chosen = {
@@ -207,7 +213,8 @@ def _descended_winners(
         "chosen_by": chosen,
         "indistinguishable": [of for of in similar if of in points],
         "descent": {
-            "fids": {check["step"]: check["fid"] for check in descent["checks"]},
+            "fids": {check["step"]: check["fid"] for check in checks},
+            "chosen": best["step"],
             "single_interval": [interval.low, interval.high] if interval else None,
             **{key: descent[key] for key in ("checked", "differentiated")},
         },

@@ -199,11 +199,12 @@ def plot_surface(surface: Mapping, fids: Mapping[str, float | None], chosen: Map
 
 
 @rc_context(STYLE)
-def plot_descent(fids: Mapping[str, float], single: float, best: Mapping[str, float]) -> Figure:
+def plot_descent(fids: Mapping[str, float], chosen: int, single: float, best: Mapping[str, float]) -> Figure:
     """A gradient search: the FID on the search images on its way, and the weights that it found.
 
     Args:
         fids: step → FID; the first is that of the best single weight.
+        chosen: step.
         single: that weight, the same in all blocks.
         best: block, or layer, → weight; all the same if none was better.
     """
@@ -211,8 +212,7 @@ def plot_descent(fids: Mapping[str, float], single: float, best: Mapping[str, fl
     way, found = figure.subplots(1, 2, width_ratios=(2, 3))
     steps, values = list(map(int, fids)), list(fids.values())
     way.plot(steps, values, color=BLUE, marker="o", markersize=4)
-    lowest = int(np.argmin(values))
-    way.plot(steps[lowest], values[lowest], "x", color=RED, markersize=9, markeredgewidth=2, label="chosen")
+    way.plot(chosen, fids[str(chosen)], "x", color=RED, markersize=9, markeredgewidth=2, label="chosen")
     way.axhline(values[0], color="0.4", linestyle="--", linewidth=1, label="best single weight")
     way.set(xlabel="step", ylabel="FID on the search images (no unit)")
     way.legend(frameon=False)
