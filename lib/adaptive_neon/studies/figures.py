@@ -208,14 +208,15 @@ def plot_descent(fids: Mapping[str, float], chosen: int, single: float, best: Ma
         single: that weight, the same in all blocks.
         best: block, or layer, → weight; all the same if none was better.
     """
-    figure = Figure(figsize=(WIDTH, max(3.5, 0.8 + 0.13 * len(best))), layout="constrained")
-    way, found = figure.subplots(1, 2, width_ratios=(2, 3))
+    height = 1 + (0.13 if len(best) > MANY else 0.25) * len(best)
+    figure = Figure(figsize=(WIDTH, 2.5 + height), layout="constrained")
+    way, found = figure.subplots(2, 1, height_ratios=(2.5, height))
     steps, values = list(map(int, fids)), list(fids.values())
     way.plot(steps, values, color=BLUE, marker="o", markersize=4)
     way.plot(chosen, fids[str(chosen)], "x", color=RED, markersize=9, markeredgewidth=2, label="chosen")
     way.axhline(values[0], color="0.4", linestyle="--", linewidth=1, label="best single weight")
     way.set(xlabel="step", ylabel="FID on the search images (no unit)")
-    way.legend(frameon=False)
+    figure.legend(frameon=False, loc="outside upper center", ncols=2)
     rows = np.arange(len(best))
     found.axvline(single, color="0.4", linestyle="--", linewidth=1)
     found.plot(list(best.values()), rows, "o", color=RED, markersize=4)
