@@ -48,7 +48,7 @@ with job(snakemake.log[0], snakemake.threads):
     extract, real = load_extractor(inputs.extractor, run["device"]), read_reference(inputs.reference).statistics
     batch = run["sampling_batch"] or batch_size(device.type, base.architecture["img_resolution"])
 
-    def chosen_by(weights):
+    def check(weights):
         merged = Merged(base.tensors, tuned.tensors, dict(zip(blocks, weights, strict=True)), block_of)
         network = load(Checkpoint(merged, base.architecture)).to(device)
         seeds = range(params.seeds[0], sum(params.seeds))
@@ -72,7 +72,7 @@ with job(snakemake.log[0], snakemake.threads):
     with progress_bar(count) as bar:
         checks = descend(
             features,
-            chosen_by,
+            check,
             real,
             [start] * len(blocks),
             range(first, first + count),
@@ -84,6 +84,6 @@ with job(snakemake.log[0], snakemake.threads):
         )
     found = described(blocks, checks, params.seeds[1], params.descent["images"], len(real.mean))
     write_json(snakemake.output[0], found)
-    for check in found["checks"]:
-        print(check["step"], check["fid"])
+    for one in found["checks"]:
+        print(one["step"], one["fid"])
     rolling.clear()

@@ -52,12 +52,12 @@ def optimum():
     ]
 
 
-def chosen_by(weights, images=1000):
+def check(weights, images=1000):
     w = torch.tensor(weights, dtype=torch.float64)
     return torch.cat(list(gaussian(w, range(10**6, 10**6 + images)))).numpy()
 
 
-def descent(images=100, steps=150, rolling=None, features=gaussian, lr=0.05, choose=chosen_by):
+def descent(images=100, steps=150, rolling=None, features=gaussian, lr=0.05, choose=check):
     return descend(features, choose, REAL, [0.5] * 3, range(images * steps), steps, lr, 4, rolling)
 
 
@@ -66,13 +66,13 @@ def test_it_ends_where_the_fid_is_lowest_however_small_the_steps(images, steps):
     """The FID of 20 images is too high by about 0.5, and by more where they vary more."""
     checks = descent(images, steps)
     assert checks[0].weights == [0.5] * 3 and checks[0].step == 0 and len(checks) == 6
-    best = min(checks, key=lambda check: check.fid.full)
+    best = min(checks, key=lambda one: one.fid.full)
     np.testing.assert_allclose(checks[-1].weights, optimum(), atol=0.12)
     lowest = fid(optimum())
     assert fid([0.5] * 3) - lowest > 0.5
     assert fid(best.weights) - lowest < 0.03
-    for check in checks:
-        assert check.fid.full == pytest.approx(frechet_distance(REAL, Moments(chosen_by(check.weights))))
+    for one in checks:
+        assert one.fid.full == pytest.approx(frechet_distance(REAL, Moments(check(one.weights))))
 
 
 def test_a_killed_search_ends_where_it_would_have(tmp_path):
@@ -104,7 +104,7 @@ def test_it_ends_where_the_model_diverges(refuses):
         for part in gaussian(w, seeds):
             yield part if seeds[0] < 700 else part * torch.nan
 
-    assert [check.step for check in descent(steps=20, features=diverging)] == [0, 4]
+    assert [one.step for one in descent(steps=20, features=diverging)] == [0, 4]
     with refuses("the best single weight diverges"):
         descent(choose=lambda weights: np.empty(0))
 

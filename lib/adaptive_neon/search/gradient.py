@@ -109,7 +109,7 @@ def merged_features(
 
 def descend(
     features: Features,
-    chosen_by: Callable[[list[float]], np.ndarray],
+    check: Callable[[list[float]], np.ndarray],
     reference: ReferenceStatistics,
     start: Sequence[float],
     seeds: Sequence[int],
@@ -123,7 +123,7 @@ def descend(
 
     Args:
         features: (w [B], seeds) → features [n, D] of their images, in parts, differentiable in w.
-        chosen_by: weights [B] → features [N, D] of images that no step draws, always of the same seeds; empty if
+        check: weights [B] → features [N, D] of images that no step draws, always of the same seeds; empty if
             the model diverges.
         reference: of the real images.
         start: weights [B].
@@ -156,7 +156,7 @@ def descend(
     for step in range(first, steps + 1):
         if step in {round(steps * part / CHECKS) for part in range(CHECKS + 1)}:
             weights = [round(weight, DIGITS) + 0.0 for weight in w.tolist()]
-            found = chosen_by(weights)
+            found = check(weights)
             fid = delete_one_block_fids_of_features(reference, found, seed_blocks) if len(found) else None
             if fid is None:
                 break
@@ -168,6 +168,8 @@ def descend(
         batch = Moments()
         adam.zero_grad()
         for part in features(w, seeds[step * share : (step + 1) * share]):
+            if not len(part):
+                break
             found = part.detach().cpu().numpy()
             slope = (by_mean + 2 * (found - moments.mean) @ by_covariance) / share
             part.backward(torch.from_numpy(slope).to(part))
