@@ -6,6 +6,12 @@ An extractor is SEED:WIDTH of a digits classifier, trained anew on the same real
 them. The search has seen that one alone: what helps it and not the others has been fitted to its features. The
 held-out images are those of the study. Prints a Markdown table, differences of FIDs corrected for bias with 95 %
 intervals, paired by seed; with several replicas the wider of both levels.
+
+Where further single weights have been drawn, of each replica, as by
+
+    snakemake results/digits-layers/replica-0/heldout/12/all~0.6/metrics.json --configfile experiments/digits-layers.yaml
+
+the last difference is that from the best of all single weights, which these same images choose: in favour of it.
 """
 
 import argparse
@@ -22,12 +28,17 @@ from adaptive_neon.evaluation.distances import (
 )
 from adaptive_neon.evaluation.features import Extractor, extract_digits_features, train_digits_classifier
 from adaptive_neon.jobs.files import read_json
-from adaptive_neon.merging.grid import is_single, parse_point, path_name
+from adaptive_neon.merging.grid import is_digest, is_single, parse_point, path_name
 from adaptive_neon.studies.comparison import fid_difference
 from adaptive_neon.studies.summary import differences_over_replicas
 from adaptive_neon.studies.wording import estimate_text, markdown_table
 
-DIFFERENCES = {"base − single": ("base", "global"), "single − per block": ("global", "blockwise")}
+ROLES = ("base", "global", "blockwise", "any")
+DIFFERENCES = {
+    "base − single": ("base", "global"),
+    "single − per block": ("global", "blockwise"),
+    "best of all single − per block": ("any", "blockwise"),
+}
 
 
 def extractor(images, labels, seed: int, width: int) -> tuple[Extractor, ReferenceStatistics]:
@@ -37,25 +48,20 @@ def extractor(images, labels, seed: int, width: int) -> tuple[Extractor, Referen
 
 
 def heldout(study: Path, kimg: int) -> Iterator[dict]:
-    """Of each replica, role → its images."""
+    """Of each replica, role → its images, and `any`: the images of every single weight."""
     for replica in sorted(study.glob("replica-*")):
-        roles = read_json(replica / f"selection/{kimg}.json")["roles"]
-        folders = {role: path_name(name) for role, name in roles.items()}
-        yield {
-            role: read_images(
-                replica / f"heldout/{0 if _is_base(name) else kimg}/{folders[role]}/images.npz", name
-            )[0]
-            for role, name in roles.items()
-            if role != "collapsed"
-        }
+        names = read_json(replica / f"selection/{kimg}.json")["roles"]
+        images = {}
+        for role in ("base", "global", "blockwise"):
+            folder = replica / f"heldout/{0 if role == 'base' else kimg}/{path_name(names[role])}"
+            images[role] = read_images(folder / "images.npz", names[role])[0]
+        drawn = [path.name for path in (replica / f"heldout/{kimg}").iterdir() if not is_digest(path.name)]
+        single = [name for name in drawn if is_single(parse_point(name)) and name != names["collapsed"]]
+        found = [read_images(replica / f"heldout/{kimg}/{name}/images.npz", name)[0] for name in single]
+        yield images | {"any": found}
 
 
-def _is_base(name: str) -> bool:
-    point = parse_point(name)
-    return is_single(point) and not any(point.values())
-
-
-def metrics(extract: Extractor, real: ReferenceStatistics, images, blocks: int) -> Mapping:
+def metrics(extract: Extractor, real: ReferenceStatistics, blocks: int, images) -> Mapping:
     fid = delete_one_block_fids_of_features(real, extract(images), blocks)
     return {"fid": fid.full, "without_block": {"fid": fid.without.tolist()}}
 
@@ -67,14 +73,17 @@ def main(study: Path, kimg: int, extractors: list[str]) -> None:
     rows = []
     for name in extractors:
         extract, statistics = extractor(real, labels, *map(int, name.split(":")))
-        measured = [{role: metrics(extract, statistics, i, blocks) for role, i in of.items()} for of in replicas]
-        row = [name, *(f"{sum(of[role]['fid'] for of in measured) / len(measured):.3f}" for role in measured[0])]
+        measure = partial(metrics, extract, statistics, blocks)
+        measured = [{role: measure(images) for role, images in of.items() if role != "any"} for of in replicas]
+        for of, images in zip(measured, replicas, strict=True):
+            of["any"] = min(map(measure, images["any"]), key=lambda one: one["fid"])
+        row = [name, *(f"{sum(of[role]['fid'] for of in measured) / len(measured):.3f}" for role in ROLES)]
         for a, b in DIFFERENCES.values():
             each = [fid_difference(of[a], of[b]) for of in measured]
             over = differences_over_replicas(each, blocks) if len(each) > 1 else each[0]
             row += [estimate_text(over, "interval"), " ".join(f"{one['fid_corrected']:.3f}" for one in each)]
         rows.append(row)
-    header = ["seed:width", *(f"FID, {role}" for role in replicas[0])]
+    header = ["seed:width", *(f"FID, {role}" for role in ROLES)]
     for name in DIFFERENCES:
         header += [name, "in each replica"]
     print(markdown_table(header, rows))
