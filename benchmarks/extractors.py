@@ -7,9 +7,9 @@ them. The search has seen that one alone: what helps it and not the others has b
 held-out images are those of the study. Prints a Markdown table, differences of FIDs corrected for bias with 95 %
 intervals, paired by seed; with several replicas the wider of both levels.
 
-Where further single weights have been drawn (snakemake results/digits-layers/replica-0/heldout/12/all~0.6/metrics.json
-and so on), the last difference is that from the best of all single weights, which these same images choose: in favour
-of it.
+Where further single weights have been drawn (snakemake results/…/replica-0/heldout/12/all~0.6/metrics.json, and so
+on), the last difference is that from the best of all single weights, which these same images choose: in favour of
+it.
 """
 
 import argparse
