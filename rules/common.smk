@@ -185,6 +185,15 @@ def cell_points(wildcards):
     return [wildcards.cell]
 
 
+def cell_selection(wildcards):
+    """What tells the weights of a point whose cell is a digest: its parameters then depend on it."""
+    if is_digest(wildcards.cell):
+        return checkpoints.select.get(
+            replica=wildcards.replica, kimg=wildcards.kimg
+        ).output[0]
+    return []
+
+
 def cell_sampler(wildcards):
     """The sampler settings that a cell is drawn with."""
     return config["sampler"] | parse_settings(wildcards.cell)

@@ -8,6 +8,7 @@ rule shard:
     input:
         unpack(cell_models),
         codec=CODEC,
+        selection=cell_selection,
     output:
         temp(f"{CELL}/shard-{{shard}}.npz"),
     log:
@@ -35,6 +36,7 @@ rule generate:
     input:
         unpack(cell_models),
         codec=CODEC,
+        selection=cell_selection,
         shards=shard_files,
     output:
         f"{CELL}/images.npz",
@@ -64,6 +66,7 @@ rule measure:
         images=f"{CELL}/images.npz",
         extractor=EXTRACTOR,
         reference=REFERENCE,
+        selection=cell_selection,
     output:
         f"{CELL}/metrics.json",
     log:

@@ -54,3 +54,9 @@ def test_a_weight_for_every_layer(copy_of_finished):
     assert summary["price"]["evaluations"] == pytest.approx(5 * ((4 + 4) * 40 + 4 * 60), rel=0.01)
     assert (results / "figures/replica-0/gradient-1.svg").exists()
     assert "search by gradients" in (results / "report.html").read_text()
+    if best["step"]:  # a cluster asks for one job alone
+        cell = f"{RESULTS}/replica-0/heldout/1/{path_name(found['roles']['blockwise'])}"
+        (folder / cell / "metrics.json").unlink()
+        assert runner.planned(folder, SEARCH, f"{cell}/metrics.json") == {
+            ("measure", "0", "heldout", "1", cell[-24:])
+        }
