@@ -7,7 +7,8 @@ from pathlib import Path
 from adaptive_neon.studies.config import block_patterns, check_network
 from adaptive_neon.studies.layers import read_config
 from adaptive_neon.errors import InputError
-from adaptive_neon.merging.grid import cell_name, point_name
+from adaptive_neon.merging.blocks import LAYERS
+from adaptive_neon.merging.grid import cell_name, is_digest, path_name, point_name
 from adaptive_neon.data.images import shards_of
 from adaptive_neon.search.settings import parse_settings, settings_name, split
 from adaptive_neon.jobs.job import tie_jobs_to_workflow
@@ -66,6 +67,12 @@ SHOWN_CONFIG = {
     if key not in ("run", "compare", "toy", "collapse", "measured")
     and (key != "rivals" or RIVALS)
 }
+if STUDY.method != "gradient":
+    SHOWN_CONFIG["search"] = {
+        key: value for key, value in config["search"].items() if key != "gradient"
+    }
+# The blocks of the search; with a weight for every layer its single weights have names of one block.
+FINEST_BLOCKS = LAYERS if config["blocks"] == LAYERS else block_patterns(config)
 # How many GPUs a job of each kind asks for. The profile says how many there are, maybe none.
 GPU = int(RUN["device"] != "cpu")
 TRAINING_GPUS = GPU * RUN["training_processes"]
@@ -172,7 +179,19 @@ def cell_points(wildcards):
     if wildcards.stage == "grid":
         cell, settings = split(wildcards.cell)
         return [point_name(point) + settings for point in STUDY.cells[cell]]
+    if is_digest(wildcards.cell):
+        roles = selection(wildcards.replica, wildcards.kimg)["roles"]
+        return [next(n for n in roles.values() if path_name(n) == wildcards.cell)]
     return [wildcards.cell]
+
+
+def cell_selection(wildcards):
+    """What tells the weights of a point whose cell is a digest: its parameters then depend on it."""
+    if is_digest(wildcards.cell):
+        return checkpoints.select.get(
+            replica=wildcards.replica, kimg=wildcards.kimg
+        ).output[0]
+    return []
 
 
 def cell_sampler(wildcards):
@@ -289,7 +308,7 @@ def positions(files_of_runs):
 def _heldout(name, runs):
     return [
         [
-            cell_file("heldout", kimg, point, name).format(replica=replica)
+            cell_file("heldout", kimg, path_name(point), name).format(replica=replica)
             for point in selection(replica, kimg)["roles"].values()
         ]
         for replica, kimg in runs

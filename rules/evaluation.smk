@@ -8,6 +8,7 @@ rule shard:
     input:
         unpack(cell_models),
         codec=CODEC,
+        selection=cell_selection,
     output:
         temp(f"{CELL}/shard-{{shard}}.npz"),
     log:
@@ -35,6 +36,7 @@ rule generate:
     input:
         unpack(cell_models),
         codec=CODEC,
+        selection=cell_selection,
         shards=shard_files,
     output:
         f"{CELL}/images.npz",
@@ -64,6 +66,7 @@ rule measure:
         images=f"{CELL}/images.npz",
         extractor=EXTRACTOR,
         reference=REFERENCE,
+        selection=cell_selection,
     output:
         f"{CELL}/metrics.json",
     log:
@@ -136,6 +139,9 @@ SEARCH_POINTS = [
 ]
 
 
+DESCENT = f"{REPLICA}/gradient/{{kimg}}.json"
+
+
 # What a later round of a search draws follows from the rounds before it.
 checkpoint next_round:
     input:
@@ -183,10 +189,45 @@ rule round_metrics:
         "../scripts/round_metrics.py"
 
 
+rule gradient:
+    input:
+        base=BASE,
+        tuned=lambda wildcards: snapshot(wildcards.replica, wildcards.kimg),
+        extractor=EXTRACTOR,
+        reference=REFERENCE,
+        first=first_round,
+    output:
+        DESCENT,
+    log:
+        logs("replica-{replica}/gradient-{kimg}"),
+    benchmark:
+        benchmarks("replica-{replica}/gradient-{kimg}")
+    conda:
+        ENVIRONMENT
+    threads: RUN["training_threads"]
+    resources:
+        gpu=GPU,
+        mem_mb=RUN["memory_mb"],
+        runtime=1440,
+    params:
+        region=STUDY.region,
+        points=SEARCH_POINTS,
+        blocks=FINEST_BLOCKS,
+        seeds=lambda wildcards: STUDY.seeds("search", int(wildcards.replica)),
+        step_seeds=lambda wildcards: STUDY.step_seeds(int(wildcards.replica)),
+        descent=config["search"].get("gradient"),
+        sampler=config["sampler"],
+        classes=config["classes"],
+        seed_blocks=config["intervals"]["seed_blocks"],
+    script:
+        "../scripts/gradient.py"
+
+
 checkpoint select:
     input:
         first=first_round,
         later=later_rounds(STUDY.rounds),
+        descent=[DESCENT] if STUDY.method == "gradient" else [],
     output:
         f"{REPLICA}/selection/{{kimg}}.json",
     log:

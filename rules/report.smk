@@ -6,12 +6,13 @@ ALL_SEEDS = [
     {"replica": replica}
     | {images: STUDY.seeds(images, replica) for images in IMAGE_SETS}
     | {"finetune": STUDY.finetune_seed(replica)}
+    | ({"steps": STUDY.step_seeds(replica)} if STUDY.method == "gradient" else {})
     for replica in STUDY.replicas
 ]
 # The figure of the points of a search. A grid of one block is a line, which the diagonal shows.
 POINTS = (
-    "surface"
-    if STUDY.method == "surface"
+    STUDY.method
+    if STUDY.method in ("surface", "gradient")
     else "grid" if len(STUDY.blocks) > 1 else None
 )
 RUNS = [(replica, kimg) for replica in STUDY.replicas for kimg in STUDY.snapshots]

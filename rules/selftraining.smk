@@ -75,7 +75,7 @@ rule randomise:
         mem_mb=RUN["memory_mb"],
         runtime=10,
     params:
-        blocks=block_patterns(config),
+        blocks=FINEST_BLOCKS,
         seed=lambda wildcards: [
             STUDY.finetune_seed(int(wildcards.replica)),
             int(wildcards.kimg),

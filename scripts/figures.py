@@ -8,6 +8,7 @@ from adaptive_neon.evaluation.manifolds import nearest_images
 from adaptive_neon.evaluation.measurement import read_reference
 from adaptive_neon.jobs.files import read_json
 from adaptive_neon.jobs.job import job
+from adaptive_neon.merging.grid import parse_point
 from adaptive_neon.search.settings import split
 from adaptive_neon.studies import figures
 
@@ -49,6 +50,11 @@ with job(snakemake.log[0], snakemake.threads):
             chosen = {role: split(selection["roles"][role])[0] for role in ("global", "blockwise")}
             figure = figures.plot_surface(selection["surface"], fids, chosen)
             figures.save_figure(figure, folder / f"surface-{kimg}.svg")
+        elif params.points == "gradient":
+            single, best = (parse_point(selection["roles"][role]) for role in ("global", "blockwise"))
+            way = selection["descent"]
+            figure = figures.plot_descent(way["fids"], way["chosen"], next(iter(single.values())), best)
+            figures.save_figure(figure, folder / f"gradient-{kimg}.svg")
         models = {"base": summary["base"]} | {role: entry[role] for role in selection["roles"] if role != "base"}
         figures.save_figure(figures.plot_classes(models), folder / f"classes-{kimg}.svg")
         rows = held_out_images(selection["roles"], positions)

@@ -14,7 +14,7 @@ def sample():
     from adaptive_neon.families.sampling import Guided, balanced_classes, sample_models
     from adaptive_neon.jobs.device import pick_device, pick_precision
     from adaptive_neon.jobs.rolling import RollingCheckpoint, fingerprint
-    from adaptive_neon.merging.blocks import assign_blocks
+    from adaptive_neon.merging.blocks import assign_weights
     from adaptive_neon.merging.extrapolation import Merged
     from adaptive_neon.merging.grid import parse_point
 
@@ -25,14 +25,16 @@ def sample():
     names = params.get("points", ["images"])
     if inputs.get("tuned"):
         tuned = read_checkpoint(inputs.tuned)
-        block_of = assign_blocks(base.weights, params.blocks)
 
     def load_network(name):
         if inputs.get("weak"):
             w = next(iter(parse_point(name).values()))
             return Guided(load(base), load(read_checkpoint(inputs.weak)), w).to(device)
         if inputs.get("tuned"):
-            tensors = Merged(base.tensors, tuned.tensors, parse_point(name), block_of)
+            point = parse_point(name)
+            tensors = Merged(
+                base.tensors, tuned.tensors, point, assign_weights(base.weights, params.blocks, point)
+            )
             return load(Checkpoint(tensors, base.architecture)).to(device)
         return load(base).to(device)
 

@@ -7,7 +7,7 @@ from adaptive_neon.jobs.files import read_json, write_json
 from adaptive_neon.jobs.job import job
 from adaptive_neon.studies import wording
 from adaptive_neon.studies.comparison import compare
-from adaptive_neon.studies.price import images_drawn, price
+from adaptive_neon.studies.price import images_descended, images_drawn, price
 from adaptive_neon.studies.summary import summarise
 from adaptive_neon.studies.tables import write_table
 
@@ -21,12 +21,13 @@ with job(snakemake.log[0], snakemake.threads):
         found = selections[replica, kimg] = read_json(selection)
         heldout = {point: values for position in positions for point, values in metrics[position].items()}
         entries.setdefault(replica, []).append(compare(kimg, heldout, **found))
-    drawn = images_drawn(selections, params.base, params.images["search"])
+    checked, differentiated = images_descended(selections.values())
+    drawn = images_drawn(selections, params.base, params.images["search"]) + checked
     architecture = read_checkpoint(snakemake.input.base).architecture
     summary = summarise(
         params.experiment, params.features, params.images, params.seed_blocks, list(entries.values())
     )
-    summary["price"] = price(architecture, params.sampler, params.searched, drawn, params.trained)
+    summary["price"] = price(architecture, params.sampler, params.searched, drawn, params.trained, differentiated)
     write_json(snakemake.output.summary, summary)
     for path in map(Path, snakemake.output.tables):
         header, rows = wording.table(path.stem, summary)

@@ -5,6 +5,7 @@ from adaptive_neon.evaluation.distances import (
     Moments,
     frechet_distance,
     frechet_distance_of_features,
+    frechet_slope,
     kernel_distance,
     reference_statistics,
 )
@@ -193,3 +194,23 @@ def test_kernel_distance_of_float32_features(rng):
     exact_mean, _ = kernel_distance(real, generated, rng, subsets=1)
     mean, _ = kernel_distance(real.astype(np.float32), generated.astype(np.float32), rng, subsets=1)
     assert mean == pytest.approx(exact_mean, rel=1e-4)
+
+
+@pytest.mark.parametrize("present", [6, 4])
+def test_the_slope_is_that_of_differences(rng, present):
+    """Also where neither set of images varies in some directions; there the root has no slope."""
+    real, generated = np.zeros((2, 50, 6))
+    real[:, :present], generated[:, :present] = features(rng, 50, present), features(rng, 50, present)
+    reference, moments = reference_statistics(real.mean(axis=0), np.cov(real.T)), Moments(generated)
+    by_mean, by_covariance = frechet_slope(reference, moments)
+    for _ in range(3):
+        step = np.zeros((7, 6))
+        step[:, :present] = rng.standard_normal((7, present)) * 1e-5
+        mean, covariance = step[0], step[1:] + step[1:].T
+        covariance[present:] = 0
+        up, down = (
+            frechet_distance(reference, exact(moments.mean + sign * mean, moments.covariance + sign * covariance))
+            for sign in (1, -1)
+        )
+        slope = by_mean @ mean + (by_covariance * covariance).sum()
+        assert 2 * slope == pytest.approx(up - down, rel=1e-5)

@@ -1,10 +1,12 @@
 import numpy as np
 import pytest
+import torch
 from adaptive_neon.data.images import digits
 from adaptive_neon.evaluation.features import (
     classify_digits,
     cluster,
     extract_digits_features,
+    load_differentiable,
     load_extractor,
     train_digits_classifier,
     write_digits_classifier,
@@ -111,3 +113,20 @@ def test_files_that_hold_no_classifier(classifier, tmp_path, refuses, content):
         path.write_bytes(broken)
     with refuses(path, "extractor"):
         load_extractor(path)
+
+
+def test_differentiable_features_are_the_same_with_the_slope_of_differences(classifier, data, tmp_path):
+    images = data[0][:20]
+    write_digits_classifier(tmp_path / "digits.safetensors", classifier)
+    extract = load_differentiable(tmp_path / "digits.safetensors")
+    levels = torch.from_numpy(images).float().requires_grad_()
+    found = extract(levels)
+    expected = extract_digits_features(classifier, images)
+    np.testing.assert_allclose(found.detach(), expected, rtol=1e-4, atol=1e-5)
+    side = np.random.default_rng(0).standard_normal(expected.shape)
+    (found * torch.from_numpy(side)).sum().backward()
+    other = images.copy()
+    other[:, 3, 3] += np.where(images[:, 3, 3] < 250, 1, 0).astype(np.uint8)
+    changed = ((extract_digits_features(classifier, other).astype(float) - expected) * side).sum()
+    moved = (other.astype(float) - images).ravel()
+    assert float(levels.grad.numpy().ravel() @ moved) == pytest.approx(changed, rel=0.02)

@@ -10,7 +10,7 @@ from adaptive_neon.data.datasets import read_dataset
 from adaptive_neon.errors import InputError
 from adaptive_neon.evaluation import inception
 from adaptive_neon.evaluation.distances import Moments, frechet_distance_of_features, reference_statistics
-from adaptive_neon.evaluation.features import load_extractor
+from adaptive_neon.evaluation.features import load_differentiable, load_extractor
 from adaptive_neon.evaluation.inception import (
     Inception,
     read_convolutions,
@@ -155,6 +155,11 @@ def test_the_imported_extractor_is_the_same(fake_weights, rng, tmp_path, convent
     write_convolutions(path, read_convolutions(fake_weights[0]), convention)
     expected = Inception(fake_weights[0], convention)(images)
     np.testing.assert_array_equal(load_extractor(path)(images), expected)
+    levels = torch.from_numpy(images).float().requires_grad_()
+    found = load_differentiable(path)(levels)
+    np.testing.assert_allclose(found.detach(), expected, rtol=1e-4, atol=1e-5 * expected.max())
+    found.sum().backward()
+    assert torch.isfinite(levels.grad).all() and levels.grad.any()
 
 
 def test_wrong_weights(tmp_path):

@@ -5,7 +5,7 @@ from adaptive_neon.families.edm.family import build
 from adaptive_neon.families.edm.network import ARCHITECTURES
 from adaptive_neon.families.networks.settings import UNET_BLOCKS
 from adaptive_neon.merging import blocks
-from adaptive_neon.merging.blocks import assign_blocks, lowest_resolution
+from adaptive_neon.merging.blocks import assign_blocks, assign_layers, assign_weights, lowest_resolution
 
 
 def published_rule(name):
@@ -60,3 +60,11 @@ def test_a_pattern_that_takes_memory_without_end_is_no_pattern(refuses, pattern)
     with refuses("blocks.all", "is no regular expression"):
         assign_blocks(["enc.0"], {"all": pattern})
     assert assign_blocks(["enc.0"], {"all": r"^enc\.\d{1,3}$"}) == {"enc.0": "all"}
+
+
+def test_a_layer_is_a_module_with_its_weight_and_bias():
+    names = ["enc.8x8_conv.weight", "enc.8x8_conv.bias", "map_layer0.weight", "cls_token"]
+    layers = dict(zip(names, ["enc.8x8-conv", "enc.8x8-conv", "map-layer0", "cls-token"], strict=True))
+    assert assign_layers(names) == layers == assign_blocks(names, "layers")
+    assert assign_weights(names, {"all": "."}, layers.values()) == layers
+    assert assign_weights(names, {"all": "."}, ["all"]) == dict.fromkeys(names, "all")

@@ -1,7 +1,17 @@
 from math import comb
 
 import pytest
-from adaptive_neon.merging.grid import cell_name, cells, diagonal, grid, is_single, parse_point, point_name
+from adaptive_neon.merging.grid import (
+    cell_name,
+    cells,
+    diagonal,
+    grid,
+    is_digest,
+    is_single,
+    parse_point,
+    path_name,
+    point_name,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -73,3 +83,15 @@ def test_a_new_weight_leaves_the_old_cells_as_they_are(weights, new, position):
     after = cells(cube([*weights[:position], new, *weights[position:]]))
     assert {name: after[name] for name in before} == before
     assert all(new in point.values() for name in after.keys() - before for point in after[name])
+
+
+def test_the_folder_of_a_point_has_its_name_as_long_as_that_is_a_folders_name():
+    short = point_name(dict.fromkeys(BLOCKS, 0.75)) + "@steps~8"
+    assert path_name(short) == short
+    layers = {f"layer{i}": i / 100 for i in range(300)}
+    name, other = point_name(layers), point_name(layers | {"layer299": 0})
+    assert parse_point(name) == layers
+    found = path_name(name)
+    assert len(found) < 100 and is_digest(found) and not is_digest(short)
+    assert path_name(name + "@steps~8") == found + "@steps~8"
+    assert path_name(other) != found

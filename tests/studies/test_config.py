@@ -55,11 +55,13 @@ def test_the_default_is_sound(config, schema):
         ("run.device", "cuda"),
         ("classes", "drawn"),
         ("search.method", "surface"),
+        ("search.method", "gradient"),
         ("base.architecture.label_dim", 0),  # without classes there is nothing to balance
     ],
 )
 def test_sound_changes(config, schema, key, value):
-    config["search"] = {"method": "grid", "images": 2000, "rounds": 1, "first_seed": 0}
+    config["search"] |= {"method": "grid", "images": 2000, "rounds": 1, "first_seed": 0}
+    config["heldout"]["first_seed"] = 50_000
     config["finetune"]["batch"] = 256
     change(config, key, value)
     check_config(config, schema)
@@ -172,6 +174,20 @@ def test_faults_of_one_key(config, schema, refuses, key, value, words):
         ({"heldout.images": 5001}, "heldout.images", "5001 does not split"),
         ({"search.rounds": 2}, "search.rounds", "a grid is drawn in one"),
         ({"search.method": "surface", "grid.weights": [0.5]}, "grid.weights", "span 0, too little for a surface"),
+        ({"search.method": "gradient", "grid.weights": [0.5]}, "grid.weights", "span 0, too little for a surface"),
+        ({"search.method": "gradient", "search.rounds": 2}, "search.rounds", "a gradient search has one"),
+        (
+            {"search.method": "gradient", "search.gradient.images": 15},
+            "search.gradient.images",
+            "a multiple of 10",
+        ),
+        ({"search.method": "gradient", "search.gradient.steps": 491}, "heldout.first_seed", "seeds 0–50099"),
+        (
+            {"search.method": "gradient", "grid.sampler": {"steps": [6, 8]}},
+            "grid.sampler",
+            "has one sampler; remove",
+        ),
+        ({"blocks": "layers"}, "blocks", "search.method is grid; set it to gradient"),
         ({"search.method": "race", "search.rounds": 51}, "heldout.first_seed", "the search seeds 0–50999"),
         (
             {"search.images": 250},
@@ -239,7 +255,8 @@ def test_faults_of_one_key(config, schema, refuses, key, value, words):
     ],
 )
 def test_faults_between_keys(config, schema, refuses, changes, key, words):
-    config["search"] = {"method": "grid", "images": 1000, "rounds": 1, "first_seed": 0}
+    config["search"] |= {"method": "grid", "images": 1000, "rounds": 1, "first_seed": 0}
+    config["search"]["gradient"] = {"steps": 10, "images": 100, "lr": 0.1}
     config["heldout"] = {"images": 5000, "first_seed": 50_000}
     config["synthetic"] = {"images": 1000, "first_seed": 100_000}
     config["finetune"]["batch"] = config["base"]["training"]["batch"] = 256
@@ -397,3 +414,17 @@ def test_a_missing_experiment_names_the_nearest(refuses):
         read_config(SCHEMA_FILE, [ROOT / "config.yaml", ROOT / "experiments/digits-repliacs.yaml"])
     with refuses("there are", "cifar10-cond, "):
         read_config(SCHEMA_FILE, [ROOT / "config.yaml", ROOT / "experiments/xyzzy.yaml"])
+
+
+@pytest.mark.parametrize("family", ["var", "xar"])
+def test_families_without_a_gradient_refuse_it(root, refuses, family):
+    schema, experiment = root / "schemas/config.schema.yaml", root / f"experiments/digits-{family}.yaml"
+    given = {"search": {"method": "gradient"}}
+    with refuses("config: search.method: gradient", f"images of {family}"):
+        read_config(schema, [root / "config.yaml", experiment], given)
+
+
+def test_a_gradient_search_needs_its_settings(config, schema, refuses):
+    config["search"] = {"method": "gradient", "images": 1000, "rounds": 1, "first_seed": 0}
+    with refuses("config: search.gradient: missing"):
+        check_config(config, schema)

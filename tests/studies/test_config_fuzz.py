@@ -242,23 +242,31 @@ def sound(draw):
     images = [count * classes for count in images]
     seed = draw(st.integers(0, 1000))
     config["intervals"]["seed_blocks"] = blocks
-    method = draw(st.sampled_from(["grid", "surface", "race"]))
-    rounds = 1 if method == "grid" else draw(st.integers(1, 3))
+    method = draw(st.sampled_from(["grid", "surface", "race", "gradient"]))
+    rounds = 1 if method in ("grid", "gradient") else draw(st.integers(1, 3))
     config["search"] = {"method": method, "images": images[0] * blocks, "rounds": rounds, "first_seed": seed}
+    stepped = 0
+    if method == "gradient":
+        descent = {
+            "steps": draw(st.integers(1, 9)),
+            "images": classes * draw(st.integers(6, 9)),
+            "lr": draw(st.floats(0.01, 1)),
+        }
+        config["search"]["gradient"], stepped = descent, descent["steps"] * descent["images"]
     config["heldout"] = {
         "images": images[1] * blocks,
-        "first_seed": seed + rounds * images[0] * blocks + draw(st.integers(0, 9)),
+        "first_seed": seed + rounds * images[0] * blocks + stepped + draw(st.integers(0, 9)),
     }
     config["synthetic"] = {"images": draw(st.integers(6, 1000)), "first_seed": draw(st.integers(0, 10**5))}
     config["finetune"]["snapshots_kimg"] = draw(
         st.lists(st.integers(1, 99), min_size=1, max_size=3, unique=True).map(sorted)
     )
     weights = st.lists(st.floats(-9, 9), max_size=3, unique=True)
-    wide = [0.25, 0.75] if method == "surface" else [0.75]
+    wide = [0.25, 0.75] if method in ("surface", "gradient") else [0.75]
     others = weights.filter(lambda found: not set(found) & set(wide))
     config["grid"] = {"weights": [*wide, *draw(others)], "diagonal": draw(weights)}
     if draw(st.booleans()):
-        config["blocks"] = [{"name": "all", "pattern": "."}]
+        config["blocks"] = [{"name": "all", "pattern": "."}] if method != "gradient" else "layers"
     config["replicas"] = draw(st.integers(1, 3))
     config["loop"]["generations"] = draw(st.integers(0, 3))
     if method == "grid" and not config["loop"]["generations"]:

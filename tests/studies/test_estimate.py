@@ -71,6 +71,14 @@ def test_further_rounds_draw_at_most_all_points_again(study):
     assert three["generate"] == (one["generate"][0] + points, one["generate"][1] + points * 2000)
 
 
+def test_a_gradient_search_checks_six_times_and_goes_backward_from_each_step(study):
+    study["search"] |= {"method": "gradient", "gradient": {"steps": 10, "images": 100, "lr": 0.1}}
+    rule = next(rule for rule in rules_of(study, 3e6, 35e6) if rule.name == "gradient")
+    runs = 2 * 2
+    assert (rule.jobs, rule.work) == (runs, runs * (6 * 2000 + 1000))
+    assert rule.work * rule.flop == pytest.approx(runs * 35e6 * (6 * 2000 + 4 * 1000))
+
+
 def test_shards_are_jobs_of_their_own(study):
     whole = by_name(rules_of(study, 3e6, 35e6))
     study["run"] |= {"shards": 4, "sampling_batch": 500}

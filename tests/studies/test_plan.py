@@ -46,6 +46,18 @@ def test_a_surface_has_its_design_and_the_single_weights(config):
     }  # fmt: skip
 
 
+def test_a_gradient_search_begins_with_a_line_of_single_weights(config):
+    config["search"] |= {"method": "gradient", "images": 300, "first_seed": 10}
+    config["search"]["gradient"] |= {"steps": 7, "images": 20}
+    config["grid"] = {"weights": [0.0, 0.75, 1.0], "diagonal": [-1]}
+    config |= {"replicas": 2, "replica_stride": 1_000_000}
+    for blocks, names in (("enc-mid-dec", ["enc", "mid", "dec"]), ("layers", ["all"])):
+        study = Study(config | {"blocks": blocks})
+        assert study.search_points == [dict.fromkeys(names, w) for w in (0.0, 0.5, 0.75, 1.0)]
+        assert list(study.cells) == ["0.0", "0.5", "0.75", "1.0", "-1.0"]
+    assert study.step_seeds(1) == (1_000_310, 140)
+
+
 def test_each_round_has_seeds_of_its_own(config):
     config["search"] |= {"images": 300, "first_seed": 10, "rounds": 2}
     study = Study(config)

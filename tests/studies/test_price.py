@@ -1,7 +1,7 @@
 """What a search costs, against counts by hand."""
 
 import pytest
-from adaptive_neon.studies.price import images_drawn, price
+from adaptive_neon.studies.price import images_descended, images_drawn, price
 from adaptive_neon.studies.wording import price_lines
 
 
@@ -23,6 +23,18 @@ def test_evaluations_and_the_share_of_the_training(tiny):
     assert found == {"images": 1000, "evaluations": 15_000, "of_training": pytest.approx(15_000 / 150_000)}
     both = price(tiny, {"steps": 8}, {"steps": [8, 18]}, 1000, None)
     assert both == {"images": 1000, "evaluations": 25_000, "of_training": None}
+
+
+def test_images_that_a_gradient_went_through(tiny):
+    selections = [
+        {"descent": {"checked": 20, "differentiated": 30}},
+        {},
+        {"descent": {"checked": 2, "differentiated": 5}},
+    ]
+    assert images_descended(selections) == (22, 35)
+    assert images_descended([{}]) == (0, 0)
+    found = price(tiny, {"steps": 8}, {}, 1000, None, 100)
+    assert (found["images"], found["evaluations"]) == (1100, 15 * 1400)
 
 
 def test_in_words():

@@ -62,6 +62,14 @@ def test_weights_over_replicas():
     assert all(a >= b for a, b in pairwise(weights["winners"].values()))
 
 
+def test_a_single_weight_stands_for_those_of_all_layers():
+    layers, single = entry(), entry()
+    layers["blockwise"]["w"], single["blockwise"]["w"] = {"enc.conv": 1.0, "dec.conv": 0.5}, {"all": 0.75}
+    weights = study(single, replicas=[[layers], [single]])["over_replicas"][0]["blockwise"]["w"]
+    assert weights["mean"] == pytest.approx({"enc.conv": 2.5 / 3, "dec.conv": 2 / 3})
+    assert weights["winners"] == {"all~0.75": 2, "enc.conv~1.0_dec.conv~0.5": 1}
+
+
 def test_diverged_replicas_are_left_out():
     gone = entry(blockwise=DIVERGED)
     over = study(entry(), replicas=[[gone], [entry()]])["over_replicas"][0]

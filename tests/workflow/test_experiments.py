@@ -29,6 +29,7 @@ EXPERIMENTS = {  # some jobs of each
     "digits-xar": {("base",), ("extractor",), ("finetune", "0", "25")},
     "digits-null": {("base",), ("extractor",), ("randomise", "4", "12")},
     "digits-one-block": {("base",), ("extractor",), ("finetune", "0", "25")},
+    "digits-layers": {("base",), ("extractor",), ("gradient", "2", "12")},
     "digits-replicas": {("base",), ("extractor",), ("finetune", "4", "12")},
     "digits-rivals": {
         ("base",),

@@ -101,6 +101,19 @@ def frechet_distance(reference: ReferenceStatistics, moments: Moments) -> float 
     return _distance(reference, moments.mean, np.trace(covariance), product, moments.n - 1)
 
 
+def frechet_slope(reference: ReferenceStatistics, moments: Moments) -> tuple[np.ndarray, np.ndarray]:
+    """The derivatives of the Fréchet distance by the mean [D] and by the covariance [D, D].
+
+    2(μ − μ_r), and I − R (Rᵀ Σ R)^−½ Rᵀ since d tr M^½ = ½ tr(M^−½ dM): no derivative of eigenvectors is needed.
+    Directions in which the images don't vary, where the root has no slope, are left out.
+    """
+    root = reference.root
+    eigenvalues, vectors = eigh(root.T @ moments.covariance @ root)
+    present = eigenvalues > eigenvalues[-1] * len(eigenvalues) * np.finfo(np.float64).eps
+    sides = root @ (vectors[:, present] * eigenvalues[present] ** -0.25)
+    return 2 * (moments.mean - reference.mean), np.eye(len(root)) - sides @ sides.T
+
+
 def frechet_distance_of_features(reference: ReferenceStatistics, features: np.ndarray) -> float | None:
     """The same from features [N, D]: with fewer images than features, an N × N problem."""
     if len(features) > reference.root.shape[1]:

@@ -12,7 +12,9 @@ from safetensors.numpy import load_file, save_file
 from adaptive_neon.jobs.files import replacing
 from adaptive_neon.jobs.foreign import reading
 
-if TYPE_CHECKING:  # it imports torch, which the digits need not
+if TYPE_CHECKING:  # they import torch, which the digits need not
+    import torch
+
     from adaptive_neon.jobs.rolling import RollingCheckpoint
 
 BATCH = 256  # images at a time, as many as Inception takes at once on a GPU
@@ -112,6 +114,26 @@ def load_extractor(path: str | Path, device: str = "cpu") -> Extractor:
     from adaptive_neon.jobs.device import pick_device
 
     return Inception(path, convention, pick_device(device))
+
+
+def load_differentiable(path: str | Path, device: str = "cpu") -> Callable[["torch.Tensor"], "torch.Tensor"]:
+    """The same features with their gradient: images of values 0 … 255, float32 [N, H, W, C] → float32 [N, D]."""
+    import torch
+
+    extract = load_extractor(path, device)
+    if not isinstance(extract, partial):
+        return extract.of_tensor
+    weights = {name: torch.from_numpy(array) for name, array in extract.args[0].items()}
+
+    def features(images: torch.Tensor) -> torch.Tensor:
+        hidden = images.flatten(1) / 255
+        for layer in ("layer0", "layer1"):
+            hidden = (
+                hidden @ weights[f"{layer}.weight"].to(hidden.device) + weights[f"{layer}.bias"].to(hidden.device)
+            ).relu()
+        return hidden
+
+    return features
 
 
 def load_output(path: str | Path) -> np.ndarray | None:

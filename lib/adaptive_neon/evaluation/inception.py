@@ -76,12 +76,12 @@ def pillow_bicubic(size: int) -> np.ndarray:
 CONVENTIONS = {"inception": tensorflow_bilinear, "inception-clean": pillow_bicubic}
 
 
-def resize(images: np.ndarray, convention: str, device: torch.device | str = "cpu") -> torch.Tensor:
-    """Images uint8 [N, H, W, 1 or 3] → float32 [N, 3, 299, 299] in 0 … 255."""
+def resize(images: np.ndarray | torch.Tensor, convention: str, device: torch.device | str = "cpu") -> torch.Tensor:
+    """Images of values 0 … 255 [N, H, W, 1 or 3] → float32 [N, 3, 299, 299]."""
     height, width = (
         torch.from_numpy(CONVENTIONS[convention](size)).to(device, torch.float32) for size in images.shape[1:3]
     )
-    x = torch.from_numpy(images).to(device).permute(0, 3, 1, 2).float()
+    x = torch.as_tensor(images).to(device).permute(0, 3, 1, 2).float()
     return (height @ x @ width.T).clamp(0, 255).expand(-1, 3, -1, -1)
 
 
@@ -131,6 +131,10 @@ class Inception:
             part = slice(start, start + batch)
             features[part] = self.layers(resize(images[part], self.convention, self.device)).cpu()
         return features
+
+    def of_tensor(self, images: torch.Tensor) -> torch.Tensor:
+        """The same of images of values 0 … 255, float32 [N, H, W, C], with their gradient."""
+        return self.layers(resize(images, self.convention, self.device))
 
     def layers(self, x: torch.Tensor) -> torch.Tensor:
         """The network on resized images: float32 [N, 2048], the means of the last layer's 8 × 8 activations."""

@@ -7,6 +7,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 BACKWARD = 3  # a training step costs the forward pass three times (Kaplan et al. 2020, arXiv 2001.08361, table 1)
+DESCENT = BACKWARD + 1  # a network through which a gradient goes back is evaluated again on the way
 
 
 def count_flop(compute: Callable[[], object]) -> float:

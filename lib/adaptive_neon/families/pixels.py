@@ -15,6 +15,14 @@ def to_uint8(x: Tensor) -> Tensor:
     return (x * 127.5 + 128).clip(0, 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous()
 
 
+def to_levels(x: Tensor) -> Tensor:
+    """The values of `to_uint8` as float32, with the gradient that they had if truncation were the identity."""
+    if not torch.isfinite(x).all():
+        x = x[:0]
+    levels = (x * 127.5 + 128).clip(0, 255)
+    return (levels + (levels.floor() - levels).detach()).permute(0, 2, 3, 1).float()
+
+
 def from_uint8(images: Tensor) -> Tensor:
     """uint8 [N, H, W, C] as float32 [N, C, H, W] in [−1, 1]."""
     return images.permute(0, 3, 1, 2).to(torch.float32) / 127.5 - 1

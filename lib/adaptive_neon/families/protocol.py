@@ -21,6 +21,7 @@ class Settings(Protocol):
             to the settings of the training loop.
         SAMPLER: sampler settings for a model that brings none of its own.
         PUBLISHED: suffixes of the files that the family's authors publish.
+        DIFFERENTIABLE: True of a family whose `draw` has the gradient of images; others lack it.
         LIBRARY: the name of the library whose folders hold the family's models; only where there is one.
         ADAPTED: a regular expression of the names of the linear layers that a LoRA adapts; only of a family whose
             training has the setting `lora_rank`.
@@ -156,6 +157,7 @@ class Family(Protocol):
         sampler: Mapping,
         classes: Sequence[int] | None = None,
         dtype: torch.dtype = torch.float32,
+        differentiable: bool = False,
     ) -> tuple[Tensor, Tensor]:
         """One batch of images, each a function of its seed and its class alone, up to rounding.
 
@@ -165,10 +167,12 @@ class Family(Protocol):
             sampler: the family's sampler settings.
             classes: one per image; None draws each from its seed.
             dtype: the type that the network runs in.
+            differentiable: keep the gradient (see below); only of a family that is `DIFFERENTIABLE`.
 
         Returns:
             uint8 [N, H, W, C] and classes int64 [N], on the CPU. If any image is not finite, the model has
-            diverged and the images are empty, [0, H, W, C].
+            diverged and the images are empty, [0, H, W, C]. Differentiable images are the same numbers as float32
+            on the network's device, with the gradient that they had if truncation were the identity.
         """
 
     def levels(self, network: nn.Module, sampler: Mapping) -> list[float]:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from adaptive_neon.errors import InputError
-from adaptive_neon.families.pixels import one_hot, to_uint8
+from adaptive_neon.families.pixels import one_hot, to_levels, to_uint8
 from adaptive_neon.jobs.rolling import RollingCheckpoint
 
 
@@ -55,7 +55,6 @@ def balanced_classes(seeds: Sequence[int], label_dim: int) -> list[int] | None:
     return [seed % label_dim for seed in seeds] if label_dim else None
 
 
-@torch.inference_mode()
 def draw_from_noise(
     network: nn.Module,
     seeds: Sequence[int],
@@ -65,6 +64,7 @@ def draw_from_noise(
     guidance: float = 1,
     shape: Sequence[int] | None = None,
     guided: Callable[[Tensor], bool] = lambda level: True,
+    differentiable: bool = False,
 ) -> tuple[Tensor, Tensor]:
     """The images of one batch of seeds, for families that turn noise into an image (see `protocol.Family.draw`).
 
@@ -75,6 +75,21 @@ def draw_from_noise(
         shape: of the noise of an image; None for the image's own.
         guided: the noise level or time of an evaluation → whether it is guided.
     """
+    with torch.set_grad_enabled(True) if differentiable else torch.inference_mode():
+        x, labels = _solved(network, seeds, solve, classes, dtype, guidance, shape, guided)
+        return to_levels(x) if differentiable else to_uint8(x).cpu(), labels
+
+
+def _solved(
+    network: nn.Module,
+    seeds: Sequence[int],
+    solve: Callable[[Callable[..., Tensor], Tensor], Tensor],
+    classes: Sequence[int] | None,
+    dtype: torch.dtype,
+    guidance: float,
+    shape: Sequence[int] | None,
+    guided: Callable[[Tensor], bool],
+) -> tuple[Tensor, Tensor]:
     device = next(network.parameters()).device
     shape = shape or (network.img_channels, network.img_resolution, network.img_resolution)
     noise, labels = seeded_noise(seeds, shape, network.label_dim, classes)
@@ -85,7 +100,7 @@ def draw_from_noise(
         evaluate = partial(network, class_labels=hot, dtype=dtype)
     else:
         evaluate = with_guidance(partial(network, dtype=dtype), hot, guidance, guided)
-    return to_uint8(solve(evaluate, noise.to(device))).cpu(), labels
+    return solve(evaluate, noise.to(device)), labels
 
 
 def with_guidance(

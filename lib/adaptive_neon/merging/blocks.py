@@ -15,6 +15,7 @@ import regex
 from adaptive_neon.errors import InputError, shown
 
 PATIENCE = 2.0  # s, for all patterns on all names: some patterns would try for ever
+LAYERS = "layers"  # in place of patterns: every layer is a block
 MOST_REPEATS = 1000  # in a pattern, all counts multiplied: the engine writes them out, whatever memory that takes
 REPEATS = re.compile(r"\{(\d*),?(\d*)\}")
 
@@ -31,17 +32,19 @@ def lowest_resolution(names: Collection[str]) -> str:
     return f"{min(sides)}x{min(sides)}"
 
 
-def assign_blocks(names: Collection[str], patterns: Mapping[str, str]) -> dict[str, str]:
+def assign_blocks(names: Collection[str], patterns: Mapping[str, str] | str) -> dict[str, str]:
     """Map each parameter name to its block, in the order of the blocks.
 
     Args:
         names: of the weights.
         patterns: block → regular expression, searched anywhere in the name. `{lowest}` in it stands for
-            the lowest resolution of the network, as in `8x8`.
+            the lowest resolution of the network, as in `8x8`. Or `LAYERS`, of which `assign_layers` knows.
 
     Raises:
         InputError: a name that matches no block or several, or a block without parameters.
     """
+    if patterns == LAYERS:
+        return assign_layers(names)
     compiled = {block: _compiled(block, pattern, names) for block, pattern in patterns.items()}
     block_of = {}
     deadline = time.monotonic() + PATIENCE
@@ -58,6 +61,19 @@ def assign_blocks(names: Collection[str], patterns: Mapping[str, str]) -> dict[s
                 f"blocks.{block}: {shown(pattern)} matches no parameter of this network; correct the pattern"
             )
     return {name: block for block in patterns for name in block_of if block_of[name] == block}
+
+
+def assign_layers(names: Collection[str]) -> dict[str, str]:
+    """Map each parameter name to its layer, the module that holds it, so that weight and bias are together.
+
+    A layer's name has a hyphen for each underscore, which a point's name has between blocks.
+    """
+    return {name: (name.rpartition(".")[0] or name).replace("_", "-") for name in names}
+
+
+def assign_weights(names: Collection[str], patterns: Mapping[str, str], blocks: Collection[str]) -> dict[str, str]:
+    """`assign_blocks` for a point with these blocks: those of the patterns, or else the layers."""
+    return assign_blocks(names, patterns) if set(blocks) == set(patterns) else assign_layers(names)
 
 
 def _compiled(block: str, pattern: str, names: Collection[str]) -> regex.Pattern:

@@ -1,9 +1,12 @@
 """Points of the search: one weight per block, and the one way in which a point is written."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from hashlib import sha256
 from itertools import product
 
 Point = dict[str, float]  # block → w, in the order of the blocks
+LONGEST = 240  # of a folder's name, beside which files that end in .log or .tsv have it too; a file's is 255
+DIGEST = "weights-"  # begins the folder's name of a point with too many weights to be written there
 SETTINGS = "@"  # in a name, what follows is no weight (see `search.settings`)
 
 
@@ -31,6 +34,19 @@ def weight_name(w: float) -> str:
 def point_name(point: Mapping[str, float]) -> str:
     """The name of a point in paths, such as `enc~1.25_mid~1.0_dec~0.75`."""
     return "_".join(f"{block}~{weight_name(w)}" for block, w in point.items())
+
+
+def path_name(name: str) -> str:
+    """The name of a point, with whatever settings follow, as a folder of that name: long ones are digests."""
+    if len(name) <= LONGEST:
+        return name
+    weights, at, settings = name.partition(SETTINGS)
+    return f"{DIGEST}{sha256(weights.encode()).hexdigest()[:16]}{at}{settings}"
+
+
+def is_digest(path: str) -> bool:
+    """Whether `path_name` wrote a digest."""
+    return path.startswith(DIGEST)
 
 
 def parse_point(name: str) -> Point:

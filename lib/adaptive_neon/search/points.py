@@ -10,9 +10,14 @@ from adaptive_neon.search.surface import Region, as_points, design
 def search_points(method: str, blocks: Sequence[str], weights: Sequence[float]) -> list[Point]:
     """Of the first round: the grid, or the design of a surface and the single weights among the given ones.
 
+    For the method gradient, which begins with the best single weight, the surface is a line of single weights.
+
     Args:
         weights: rising; a surface lies over the range that they span, the same for every block.
     """
+    if method == "gradient":
+        line = design(Region.of(1, weights[0], weights[-1])).ravel()
+        return diagonal(blocks, sorted({*line.tolist(), *weights}))
     if method != "surface":
         return grid(dict.fromkeys(blocks, weights))
     points = as_points(blocks, design(Region.of(len(blocks), weights[0], weights[-1])))

@@ -1,4 +1,4 @@
-"""What a search draws, round by round, and what it has found in the end: grid, surface, race.
+"""What a search draws, round by round, and what it has found in the end: grid, surface, race, gradient.
 
 A round draws its points on seeds of its own, so that what is drawn stays when another round follows. Metrics are
 those of `evaluation.measurement`, by the name of the point with its sampler settings.
@@ -6,6 +6,7 @@ those of `evaluation.measurement`, by the name of the point with its sampler set
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,7 +16,10 @@ from adaptive_neon.search import race, surface
 from adaptive_neon.search.selection import base_role, best_point, best_single_point, indistinguishable
 from adaptive_neon.search.settings import split
 from adaptive_neon.search.surface import Region, Surface, as_places, as_points, joined
-from adaptive_neon.statistics.jackknife import JackknifeReplicates, plain_interval
+from adaptive_neon.statistics.jackknife import JackknifeReplicates, paired_difference, plain_interval
+
+if TYPE_CHECKING:  # it imports torch
+    from adaptive_neon.search.gradient import Check
 
 Metrics = Mapping[str, Mapping]  # name of a point → its metrics
 
@@ -58,11 +62,12 @@ def outcome(
     base: Sequence[str],
     collapsed: str,
     rounds: Sequence[Metrics],
+    descent: Mapping | None = None,
 ) -> dict:
     """The outcome of a search, as it stands in the file of the selection.
 
     Args:
-        limits, points, rounds: as for `winners`.
+        limits, points, rounds, descent: as for `winners`.
         base: names of the base model, one for each combination of sampler settings that is searched.
         collapsed: name of the collapsed model, without settings: it has those of the base model.
 
@@ -70,27 +75,36 @@ def outcome(
         `roles`, name of each of the four models of a snapshot; `search`, the metrics of the first round;
         `later_points`, how many points each further round had; and what else `winners` tells.
     """
-    found = winners(method, limits, points, rounds)
+    found = winners(method, limits, points, rounds, descent)
     first = base_role({name: one["fid"] for name, one in rounds[0].items()}, base)
     roles = {"base": first, "collapsed": collapsed + split(first)[1]}
     roles |= {role: found.pop(role) for role in ("global", "blockwise")}
     return {"roles": roles, **found, "search": rounds[0], "later_points": [len(later) for later in rounds[1:]]}
 
 
-def winners(method: str, limits: tuple[float, float], points: Sequence[str], rounds: Sequence[Metrics]) -> dict:
+def winners(
+    method: str,
+    limits: tuple[float, float],
+    points: Sequence[str],
+    rounds: Sequence[Metrics],
+    descent: Mapping | None = None,
+) -> dict:
     """What a search has found.
 
     Args:
         limits: lowest and highest weight of every block.
         points: names of the first round's points that can win.
         rounds: the metrics of each round.
+        descent: of the method gradient (see `described`).
 
     Returns:
         `global` (best single weight) and `blockwise`, names; `chosen_by`, name → the metrics by which these two
-        were chosen; `indistinguishable`, the first round's points that the search cannot tell from the best; and
-        for the method surface `surface`, where its minima are.
+        were chosen; `indistinguishable`, the first round's points that the search cannot tell from the best; for
+        the method surface `surface`, where its minima are; for the method gradient `descent`, the way it went.
     """
     rounds = _of_points(points, rounds)
+    if method == "gradient":
+        return _descended_winners(limits, points, rounds, descent)
     if method == "surface":
         return _fitted_winners(Region.of(len(parse_point(points[0])), *limits), points, rounds)
     metrics = _pooled_by_all(rounds)
@@ -134,6 +148,75 @@ def _fitted_winners(region: Region, points: Sequence[str], rounds: Sequence[Metr
         "chosen_by": chosen,
         "indistinguishable": [name for name in similar if name in points],
         "surface": _described(blocks, surfaces[best["global"][2]], surfaces[settings], settings),
+    }
+
+
+def best_on_line(limits: tuple[float, float], points: Sequence[str], rounds: Sequence[Metrics]) -> Surface:
+    """The fit to single weights, over the one weight; with it the method gradient begins.
+
+    Args:
+        limits, points, rounds: as for `winners`; all points have single weights.
+    """
+    (metrics,) = _of_points(points, rounds)
+    finite = {name: one for name, one in metrics.items() if one["fid"] is not None}
+    places = as_places(list(map(parse_point, finite)))[:, :1]
+    fids = [jackknife_replicates(one, "fid") for one in finite.values()]
+    return surface.fit(Region.of(1, *limits), [(places, fids)])
+
+
+def described(
+    blocks: Sequence[str], checks: Sequence["Check"], of_check: int, of_step: int, dimension: int
+) -> dict:
+    """A descent as it stands in its file.
+
+    Args:
+        blocks: names of the weights.
+        checks: of `gradient.descend`.
+        of_check, of_step: images.
+        dimension: of the features.
+    """
+    about = {"images": of_check, "dimension": dimension}
+    found = [(one, dict(zip(blocks, one.weights, strict=True))) for one in checks]
+    return {
+        "checks": [{"step": one.step, "w": w} | _metrics(one.fid, about) for one, w in found],
+        "checked": len(checks) * of_check,
+        "differentiated": checks[-1].step * of_step,
+    }
+
+
+def _descended_winners(
+    limits: tuple[float, float], points: Sequence[str], rounds: Sequence[Metrics], descent: Mapping
+) -> dict:
+    """The start of a descent, which is the best single weight, and the last place that is not worse than another.
+
+    The steps have seen more images than a check has, whose lowest would be an accident of its seeds. Checks only
+    call back what has gone too far: where FID(place) − FID(lowest), paired by seed, is above 0.
+    """
+    start, *_ = checks = descent["checks"]
+    fids = [jackknife_replicates(check, "fid") for check in checks]
+    lowest = min(fids, key=lambda fid: fid.full)
+    *_, best = (check for check, fid in zip(checks, fids, strict=True) if paired_difference(fid, lowest).low <= 0)
+    single = point_name(dict.fromkeys(parse_point(points[0]), next(iter(start["w"].values()))))
+    name = single if best is start else point_name(best["w"])
+    chosen = {
+        of: {key: value for key, value in check.items() if key not in ("step", "w")}
+        for of, check in ((single, start), (name, best))
+    }
+    others = {of: rounds[0][of] for of in points}
+    similar = indistinguishable(others | {name: chosen[name]}, name)
+    place = best_on_line(limits, points, rounds).places(single=True)
+    interval = plain_interval(place[0]) if place else None
+    return {
+        "global": single,
+        "blockwise": name,
+        "chosen_by": chosen,
+        "indistinguishable": [of for of in similar if of in points],
+        "descent": {
+            "fids": {check["step"]: check["fid"] for check in checks},
+            "chosen": best["step"],
+            "single_interval": [interval.low, interval.high] if interval else None,
+            **{key: descent[key] for key in ("checked", "differentiated")},
+        },
     }
 
 

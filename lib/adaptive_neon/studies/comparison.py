@@ -31,6 +31,7 @@ def compare(
     search: Mapping[str, dict],
     chosen_by: Mapping[str, dict],
     surface: Mapping | None = None,
+    descent: Mapping | None = None,
     **_: object,
 ) -> dict:
     """A snapshot's entry in summary.json, and the base model's.
@@ -42,6 +43,7 @@ def compare(
         search: point name → metrics on the search images.
         chosen_by: names of the best single weight and of the best point → the FID that they were chosen by.
         surface: of the method surface, where its minima are (see `search.rounds.outcome`).
+        descent: of the method gradient, where its start is.
     """
     entry: dict = {"kimg": kimg}
     for role, name in roles.items():
@@ -53,6 +55,8 @@ def compare(
     if surface:
         entry["global"]["w_interval"] = surface["single_interval"]
         entry["blockwise"]["w_interval"] = surface["w_interval"]
+    if descent:
+        entry["global"]["w_interval"] = descent["single_interval"]
     entry["indistinguishable"] = [parse_point(name) | parse_settings(name) for name in indistinguishable]
     entry["diagonal"] = []
     for w, name in diagonal(search).items():

@@ -12,7 +12,7 @@ from jsonschema.validators import extend
 from adaptive_neon.errors import InputError, shown
 from adaptive_neon.families import NAMES, name_of, settings_of
 from adaptive_neon.families.batches import LARGEST
-from adaptive_neon.merging.blocks import assign_blocks
+from adaptive_neon.merging.blocks import LAYERS, assign_blocks
 from adaptive_neon.search.points import design_size
 from adaptive_neon.search.settings import combinations
 
@@ -90,7 +90,7 @@ def complete_schema(schema: Mapping, architecture: Mapping | None, imported: boo
     rival = sections["rivals"]["items"]["properties"]
     rival["searched"] = axes
     rival["sampler"] = {"type": "object", "additionalProperties": False, "properties": settings}
-    sections["blocks"]["else"] = {"enum": list(family.block_presets(architecture))}
+    sections["blocks"]["else"] = {"enum": [*family.block_presets(architecture), LAYERS]}
     parts = [complete["$defs"]["training"], family.SCHEMA["training"]]
     for section in (sections["base"]["properties"]["training"], sections["finetune"]):
         del section["$ref"]
@@ -164,8 +164,10 @@ def check_network(config: Mapping) -> None:
 
 
 def block_patterns(config: Mapping) -> dict[str, str]:
-    """Block → pattern, in the order of the config."""
+    """Block → pattern, in the order of the config. Layers have none: with one weight they are `all`."""
     blocks = config["blocks"]
+    if blocks == LAYERS:
+        return {"all": "."}
     if isinstance(blocks, str):
         architecture = config["base"]["architecture"]
         return dict(settings_of(architecture).block_presets(architecture)[blocks])
@@ -214,14 +216,18 @@ def _contradictions(config: Mapping) -> Iterator[tuple[str, str]]:
     search = config["search"]
     if search["method"] == "grid" and search["rounds"] > 1:
         yield "search.rounds", f"{search['rounds']}, but a grid is drawn in one; give more search.images, or race"
-    if search["method"] == "surface":
+    if search["method"] == "gradient":
+        yield from _gradient_contradictions(config)
+    elif config["blocks"] == LAYERS:
+        yield "blocks", f"layers, but search.method is {search['method']}; set it to gradient, or name blocks"
+    if search["method"] in ("surface", "gradient"):
         span = max(config["grid"]["weights"]) - min(config["grid"]["weights"])
         if span < NARROWEST:
             yield (
                 "grid.weights",
                 f"they span {span:g}, too little for a surface; let them span {NARROWEST:g} or search a grid",
             )
-        points = cells = design_size(blocks) + weights
+        points = cells = design_size(1 if search["method"] == "gradient" else blocks) + weights
     else:
         points = weights**blocks
         cells = sum(math.comb(weights, size) for size in range(1, blocks + 1))
@@ -323,6 +329,9 @@ def _seeds(config: Mapping) -> dict[str, range]:
         key: (config[key], config[key].get("rounds", 1) * config[key]["images"])
         for key in ("synthetic", "search", "heldout")
     }
+    search, images = sections["search"]
+    if search["method"] == "gradient":  # each step has images of its own
+        sections["search"] = search, images + search["gradient"]["steps"] * search["gradient"]["images"]
     if generations := config["loop"]["generations"]:  # each a block of seeds of its own, and one for Neon's
         sections["loop"] = config["loop"], 2 * (generations + 1) * config["loop"]["images"]
     return {
@@ -369,6 +378,31 @@ def _loop_contradictions(config: Mapping, seeds: Mapping[str, range]) -> Iterato
                 f"seeds {own.start}–{own.stop - 1} overlap the {key} seeds {other.start}–{other.stop - 1}; "
                 "no model may be trained on images that measure it",
             )
+
+
+def _gradient_contradictions(config: Mapping) -> Iterator[tuple[str, str]]:
+    search, architecture = config["search"], config["base"]["architecture"]
+    if "gradient" not in search:
+        yield (
+            "search.gradient",
+            "missing, but search.method: gradient needs it; config.yaml shows what belongs there",
+        )
+    if not getattr(settings_of(architecture), "DIFFERENTIABLE", False):
+        yield "search.method", f"gradient, but images of {family_name(architecture or {})} have none; use surface"
+    if search["rounds"] > 1:
+        yield (
+            "search.rounds",
+            f"{search['rounds']}, but a gradient search has one; give more search.gradient.steps",
+        )
+    if config["grid"].get("sampler"):
+        yield "grid.sampler", "searched with the weights, but a gradient search has one sampler; remove it"
+    classes = (architecture or {}).get("label_dim", 0)
+    images = search["gradient"]["images"]
+    if config["classes"] == "balanced" and classes and images % classes:
+        yield (
+            "search.gradient.images",
+            f"{images}, which {classes} balanced classes cannot share evenly; choose a multiple of {classes}",
+        )
 
 
 def _rival_contradictions(config: Mapping) -> Iterator[tuple[str, str]]:

@@ -8,8 +8,10 @@ from pathlib import Path
 
 from adaptive_neon.families import settings_of
 from adaptive_neon.families.checkpoints import read_checkpoint
+from adaptive_neon.families.flop import DESCENT
 from adaptive_neon.jobs.times import job_seconds
 from adaptive_neon.merging.grid import cell_name
+from adaptive_neon.search.gradient import CHECKS
 from adaptive_neon.search.settings import split
 from adaptive_neon.studies.plan import Study
 
@@ -99,12 +101,19 @@ def rules_of(
 
     tuned = replicas * study.snapshots[-1] * 1000
     synthetic = replicas * config["synthetic"]["images"]
+    further = []
+    if study.method == "gradient":
+        checked, stepped = (CHECKS + 1) * config["search"]["images"], study.step_seeds(0)[1]
+        flop = searching_flop * (checked + DESCENT * stepped) / (checked + stepped)
+        runs = replicas * snapshots
+        further = [Rule("gradient", runs, runs * (checked + stepped), flop, training, gpu)]
     return [
         Rule("base", 1, trained(config["base"]["training"]), training_flop, training, gpu),
         Rule("synthetic", replicas, synthetic, drawing_flop, training, gpu),
         Rule("finetune", replicas * snapshots, tuned, training_flop, training, gpu),
         *([Rule("shard", shards, drawn, searching_flop, job, gpu)] if shards else []),
         Rule("generate", cells + later + winners, 0 if shards else drawn, searching_flop, job, gpu and not shards),
+        *further,
         Rule("measure", cells + later + winners, drawn, features, job, gpu and features > 0),
     ]
 
@@ -132,9 +141,11 @@ def _work_of(config: Mapping, study: Study, name: str) -> tuple[str, float] | No
     """The rule and the images of a job by the name of its benchmark file; None for what is not estimated so."""
     if name == "base":
         return ("base", config["base"]["training"]["kimg"] * 1000) if config["base"]["training"] else None
-    if match := re.fullmatch(r"replica-\d+/(synthetic|finetune-(\d+))", name):
-        if not match[2]:
+    if match := re.fullmatch(r"replica-\d+/(synthetic|gradient-\d+|finetune-(\d+))", name):
+        if match[1] == "synthetic":
             return "synthetic", config["synthetic"]["images"]
+        if not match[2]:
+            return "gradient", (CHECKS + 1) * config["search"]["images"] + study.step_seeds(0)[1]
         kimg = int(match[2])
         return "finetune", (kimg - study.previous_snapshot(kimg)) * 1000
     if not (match := JOB.fullmatch(name)):

@@ -14,7 +14,7 @@ from adaptive_neon.merging.grid import is_single, parse_point
 from adaptive_neon.search.surface import Quadratic
 from adaptive_neon.statistics.jackknife import confidence_ellipse
 from adaptive_neon.studies.comparison import change, diagonal, fid_difference
-from adaptive_neon.studies.wording import ROLE_NAMES, headline, plain_fid
+from adaptive_neon.studies.wording import MANY, ROLE_NAMES, headline, plain_fid
 
 BLUE, ORANGE, GREEN, PURPLE, SKY, RED = "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00"
 CURVES = [
@@ -195,6 +195,35 @@ def plot_surface(surface: Mapping, fids: Mapping[str, float | None], chosen: Map
         panel.set(xlim=(axis[0], axis[-1]), ylim=(axis[0], axis[-1]), aspect="equal")
     for panel in panels[len(pairs) :]:
         panel.set_visible(False)
+    return figure
+
+
+@rc_context(STYLE)
+def plot_descent(fids: Mapping[str, float], chosen: int, single: float, best: Mapping[str, float]) -> Figure:
+    """A gradient search: the FID on the search images on its way, and the weights that it found.
+
+    Args:
+        fids: step → FID; the first is that of the best single weight.
+        chosen: step.
+        single: that weight, the same in all blocks.
+        best: block, or layer, → weight; all the same if none was better.
+    """
+    height = 1 + (0.13 if len(best) > MANY else 0.25) * len(best)
+    figure = Figure(figsize=(WIDTH, 2.5 + height), layout="constrained")
+    way, found = figure.subplots(2, 1, height_ratios=(2.5, height))
+    steps, values = list(map(int, fids)), list(fids.values())
+    way.plot(steps, values, color=BLUE, marker="o", markersize=4)
+    way.plot(chosen, fids[str(chosen)], "x", color=RED, markersize=9, markeredgewidth=2, label="chosen")
+    way.axhline(values[0], color="0.4", linestyle="--", linewidth=1, label="best single weight")
+    way.set(xlabel="step", ylabel="FID on the search images (no unit)")
+    figure.legend(frameon=False, loc="outside upper center", ncols=2)
+    rows = np.arange(len(best))
+    found.axvline(single, color="0.4", linestyle="--", linewidth=1)
+    found.plot(list(best.values()), rows, "o", color=RED, markersize=4)
+    found.set_yticks(rows, best, fontsize=9 if len(best) <= MANY else 6)
+    found.set_ylim(len(best) - 0.5, -0.5)
+    found.grid(axis="y", linewidth=0.3)
+    found.set_xlabel("weight w (no unit); dashed: the best single one")
     return figure
 
 

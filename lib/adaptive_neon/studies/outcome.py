@@ -9,7 +9,7 @@ import yaml
 
 from adaptive_neon.families import settings_of
 from adaptive_neon.families.checkpoints import Checkpoint
-from adaptive_neon.merging.blocks import assign_blocks
+from adaptive_neon.merging.blocks import assign_weights
 from adaptive_neon.merging.extrapolation import merge
 from adaptive_neon.merging.grid import Point, point_name
 from adaptive_neon.search.settings import settings_text
@@ -57,7 +57,7 @@ def improved_model(base: Checkpoint, tuned: Checkpoint, choice: Choice, blocks: 
     Args:
         blocks: block → pattern.
     """
-    block_of = assign_blocks(base.weights, blocks)
+    block_of = assign_weights(base.weights, blocks, choice.point)
     tensors = merge(base.tensors, tuned.tensors, choice.point, block_of)
     return Checkpoint(tensors, base.architecture, {"weights": point_name(choice.point)})
 

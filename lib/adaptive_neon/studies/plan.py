@@ -49,6 +49,12 @@ class Study:
         first = section["first_seed"] + (round_ - 1) * section["images"]
         return first + replica * self.config["replica_stride"], section["images"]
 
+    def step_seeds(self, replica: int) -> tuple[int, int]:
+        """First seed and number of the images of all steps of a search by gradients, after those that choose."""
+        first, count = self.seeds("search", replica)
+        descent = self.config["search"]["gradient"]
+        return first + count, descent["steps"] * descent["images"]
+
     def shards(self, images: str, replica: int, shards: int, round_: int = 1) -> list[tuple[int, int]]:
         """First seed and number of the images of each of so many shards, or of fewer.
 

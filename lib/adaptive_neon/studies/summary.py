@@ -90,8 +90,13 @@ def two_levels(estimates: Iterable[Interval | None], seed_blocks: int) -> dict |
 
 
 def _weights(points: Sequence[Point]) -> dict:
-    """Mean and interval of each block's winning weight, and how often each point won."""
-    intervals = {block: mean_interval([point[block] for point in points]) for block in points[0]}
+    """Mean and interval of each block's winning weight, and how often each point won.
+
+    Where layers have weights, a point with a single weight has one block for all of them.
+    """
+    finest = max(points, key=len)
+    same = [dict.fromkeys(finest, *point.values()) if len(point) == 1 else point for point in points]
+    intervals = {block: mean_interval([point[block] for point in same]) for block in finest}
     return {
         "mean": {block: interval.estimate for block, interval in intervals.items()},
         "interval": {block: [interval.low, interval.high] for block, interval in intervals.items()},

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from adaptive_neon.merging.grid import Point, is_single
 from adaptive_neon.search.settings import settings_text
 
+MANY = 12  # blocks are too many to be named in a sentence
 TABLE_HEADER = [
     "kimg",
     "best single weight",
@@ -93,6 +94,8 @@ def replicas_rows(summary: Mapping) -> list[list[str]]:
             rows.append([kimg, name, *_levels(over[key]), positive, over[key]["verdict"]])
         for role in ("global", "blockwise"):
             w = over[role]["w"]
+            if len(w["mean"]) > MANY:
+                continue
             blocks = {"": next(iter(w["mean"]))} if role == "global" else {f" of {b}": b for b in w["mean"]}
             for suffix, block in blocks.items():
                 estimate = [f"{w['mean'][block]:.3f}", "", _ends(w["interval"][block])]
@@ -256,9 +259,11 @@ def price_lines(summary: Mapping) -> list[str]:
 
 
 def weights_text(point: Point) -> str:
-    """A point as people write it: `0.75` if all blocks agree, else `enc 0.5, mid 0.75, dec 1`."""
+    """A point as people write it: `0.75` if all agree, else `enc 0.5, mid 0.75, dec 1`; of many, the range."""
     if is_single(point):
         return f"{next(iter(point.values())):g}"
+    if len(point) > MANY:
+        return f"{min(point.values()):g} to {max(point.values()):g} in {len(point)} layers"
     return ", ".join(f"{block} {w:g}" for block, w in point.items())
 
 

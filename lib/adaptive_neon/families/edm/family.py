@@ -9,7 +9,7 @@ from torch import Tensor
 from adaptive_neon.errors import InputError
 from adaptive_neon.families import architecture as arguments
 from adaptive_neon.families.edm.augmentation import augment
-from adaptive_neon.families.edm.diffusion import edm_loss, heun, noise_levels
+from adaptive_neon.families.edm.diffusion import Denoiser, edm_loss, heun, noise_levels
 from adaptive_neon.families.edm.network import EDMPrecond
 from adaptive_neon.families.edm.settings import LABELS
 from adaptive_neon.families.flop import BACKWARD, network_flop
@@ -65,12 +65,15 @@ def draw(
     sampler: Mapping,
     classes: Sequence[int] | None = None,
     dtype: torch.dtype = torch.float32,
+    differentiable: bool = False,
 ) -> tuple[Tensor, Tensor]:
     """Images by the deterministic sampler; the network's own range of noise levels limits the schedule."""
     sigmas = _sigmas(network, sampler)
-    return draw_from_noise(
-        network, seeds, lambda denoise, noise: heun(denoise, noise, sigmas.to(noise.device)), classes, dtype
-    )
+
+    def solve(denoise: Denoiser, noise: Tensor) -> Tensor:
+        return heun(denoise, noise, sigmas.to(noise.device))
+
+    return draw_from_noise(network, seeds, solve, classes, dtype, differentiable=differentiable)
 
 
 def levels(network: EDMPrecond, sampler: Mapping) -> list[float]:

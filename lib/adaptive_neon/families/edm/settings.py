@@ -36,6 +36,7 @@ SCHEMA = {
     },
 }
 SAMPLER = {"steps": 18, "sigma_min": 0.002, "sigma_max": 80, "rho": 7}
+DIFFERENTIABLE = True
 NOISE_LEVEL = "noise level σ"
 PUBLISHED = (".pkl",)
 from_published = published.from_published

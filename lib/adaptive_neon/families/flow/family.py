@@ -58,11 +58,15 @@ def draw(
     sampler: Mapping,
     classes: Sequence[int] | None = None,
     dtype: torch.dtype = torch.float32,
+    differentiable: bool = False,
 ) -> tuple[Tensor, Tensor]:
     """Images by integrating the velocity field from the noise of each seed."""
     solve = partial(METHODS[sampler["method"]], steps=sampler["steps"])
     guided = partial(_guided, sampler)
-    return draw_from_noise(network, seeds, solve, classes, dtype, sampler.get("guidance", 1), guided=guided)
+    guidance = sampler.get("guidance", 1)
+    return draw_from_noise(
+        network, seeds, solve, classes, dtype, guidance, guided=guided, differentiable=differentiable
+    )
 
 
 def _guided(sampler: Mapping, t: Tensor | float) -> bool:

@@ -39,6 +39,7 @@ SCHEMA = {
     "training": {"required": ["dropout"], "properties": {"dropout": SHARE, "label_dropout": SHARE}},
 }
 SAMPLER = {"method": "heun", "steps": 50}
+DIFFERENTIABLE = True
 NOISE_LEVEL = "time t, from noise to data"
 PUBLISHED = ()
 
