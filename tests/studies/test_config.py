@@ -59,7 +59,7 @@ def test_the_default_is_sound(config, schema):
     ],
 )
 def test_sound_changes(config, schema, key, value):
-    config["search"] = {"method": "grid", "images": 2000, "rounds": 1, "first_seed": 0}
+    config["search"] = {"method": "grid", "images": 2000, "rounds": 1, "noise": "independent", "first_seed": 0}
     config["finetune"]["batch"] = 256
     change(config, key, value)
     check_config(config, schema)
@@ -239,7 +239,7 @@ def test_faults_of_one_key(config, schema, refuses, key, value, words):
     ],
 )
 def test_faults_between_keys(config, schema, refuses, changes, key, words):
-    config["search"] = {"method": "grid", "images": 1000, "rounds": 1, "first_seed": 0}
+    config["search"] = {"method": "grid", "images": 1000, "rounds": 1, "noise": "independent", "first_seed": 0}
     config["heldout"] = {"images": 5000, "first_seed": 50_000}
     config["synthetic"] = {"images": 1000, "first_seed": 100_000}
     config["finetune"]["batch"] = config["base"]["training"]["batch"] = 256

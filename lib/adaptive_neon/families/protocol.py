@@ -21,6 +21,8 @@ class Settings(Protocol):
             to the settings of the training loop.
         SAMPLER: sampler settings for a model that brings none of its own.
         PUBLISHED: suffixes of the files that the family's authors publish.
+        STARTS_FROM_NOISE: whether images start from the Gaussian noise of `sampling.seeded_noise`, which can be
+            negated.
         LIBRARY: the name of the library whose folders hold the family's models; only where there is one.
         NOISE_LEVEL: what a figure calls the noise level of a prediction; only of a family with `Family.predict`,
             whose models can guide each other (see `sampling.Guided`).
@@ -29,6 +31,7 @@ class Settings(Protocol):
     SCHEMA: Mapping[str, Mapping]
     SAMPLER: Mapping
     PUBLISHED: Sequence[str]
+    STARTS_FROM_NOISE: bool
 
     def block_presets(self, architecture: Mapping | None) -> Mapping[str, Mapping[str, str]]:
         """Presets by name: block → pattern (see `merging.blocks.assign_blocks`). The first is the default.
@@ -159,7 +162,7 @@ class Family(Protocol):
 
         Args:
             network: on the device to run on.
-            seeds: one per image.
+            seeds: one per image. `sampling.Mirrored` are among them only where images start from noise.
             sampler: the family's sampler settings.
             classes: one per image; None draws each from its seed.
             dtype: the type that the network runs in.

@@ -179,6 +179,7 @@ SCHEMA = {
 }
 SAMPLER = {"scheduler": "DDIMScheduler", "steps": 50}  # as the library draws from a DDIMPipeline
 PUBLISHED = ()
+STARTS_FROM_NOISE = True
 LIBRARY = "diffusers"
 
 LABEL_DROPOUT = 0.1  # of a transformer whose training is silent, as DiT's authors trained

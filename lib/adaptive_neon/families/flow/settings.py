@@ -41,6 +41,7 @@ SCHEMA = {
 SAMPLER = {"method": "heun", "steps": 50}
 NOISE_LEVEL = "time t, from noise to data"
 PUBLISHED = ()
+STARTS_FROM_NOISE = True
 
 
 def contradictions(config: Mapping) -> Iterator[tuple[str, str]]:
