@@ -426,3 +426,16 @@ def test_a_missing_experiment_names_the_nearest(refuses):
         read_config(SCHEMA_FILE, [ROOT / "config.yaml", ROOT / "experiments/digits-repliacs.yaml"])
     with refuses("there are", "cifar10-cond, "):
         read_config(SCHEMA_FILE, [ROOT / "config.yaml", ROOT / "experiments/xyzzy.yaml"])
+
+
+def test_antithetic_noise_needs_noise(refuses):
+    """A study that is refused for VAR alone, whose images start from no noise."""
+    given = {"search": {"noise": "antithetic", "images": 200}}
+    with refuses(
+        "config: search.noise: antithetic, but var starts from no noise to negate; set it to independent"
+    ):
+        read_config(SCHEMA_FILE, [ROOT / "config.yaml", ROOT / "experiments/digits-var.yaml"], given)
+    for family in ("flow", "xar", "imm"):
+        overlay = ROOT / f"experiments/digits-{family}.yaml"
+        config = read_config(SCHEMA_FILE, [ROOT / "config.yaml", overlay], given)
+        assert config["search"]["noise"] == "antithetic"

@@ -80,7 +80,7 @@ def test_images_depend_on_their_seed_alone(make, library):
 
 
 def test_antithetic_images_of_no_prediction_mirror_each_other(make):
-    """A network that predicts no noise leaves x₀ = x/√ᾱ, clipped to [−1, 1]; noise on the way is each image's own."""
+    """A network that predicts no noise leaves x₀ = x/√ᾱ, clipped; noise on the way is each image's own."""
     network, codec = make(PIXELS)
     with torch.no_grad():
         for parameter in network.parameters():
