@@ -145,16 +145,23 @@ class Images:
     seeds: np.ndarray
     count: int
     drawn: int = 0
-    blocks: list = field(init=False)
+    known: dict = field(default_factory=dict)  # index of a point of the lattice → its moments
 
-    def __post_init__(self):
-        self.blocks = []
-        for part in np.split(self.seeds, SEED_BLOCKS):
-            means, seconds = moments_of(self.world.features[:, part[: self.count // SEED_BLOCKS]])
-            if len(self.seeds) > self.count:
-                base = moments_of(self.world.features[:1, part])
-                means, seconds = means + base[0] - means[0], seconds + base[1] - seconds[0]
-            self.blocks.append((means, seconds))
+    def moments(self, index: int) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Means [D] and second moments [D, D] of a point of the lattice, of each block of seeds."""
+        if index not in self.known:
+            self.known[index] = []
+            for part in np.split(self.seeds, SEED_BLOCKS):
+                mean, second = self._moments(index, part[: self.count // SEED_BLOCKS])
+                if len(self.seeds) > self.count:
+                    less, more = self._moments(0, part[: self.count // SEED_BLOCKS]), self._moments(0, part)
+                    mean, second = mean + more[0] - less[0], second + more[1] - less[1]
+                self.known[index].append((mean, second))
+        return self.known[index]
+
+    def _moments(self, index: int, seeds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        means, seconds = moments_of(self.world.features[index : index + 1, seeds])
+        return means[0], seconds[0]
 
     def measure(self, names: list[str]) -> dict[str, dict]:
         """Metrics as in metrics.json."""
@@ -162,7 +169,11 @@ class Images:
         return {name: self._metrics(self.world.mix(as_places([parse_point(name)])[0])) for name in names}
 
     def _metrics(self, shares: np.ndarray) -> dict:
-        parts = [mixed(block, shares) for block in self.blocks]
+        used = np.flatnonzero(shares)
+        parts = [
+            tuple(np.tensordot(shares[used], np.stack(of_points), 1) for of_points in zip(*block, strict=True))
+            for block in zip(*map(self.moments, used), strict=True)
+        ]
         total = [sum(part[i] for part in parts) for i in range(2)]
         images, count = len(self.seeds), len(parts)
         full = fid(self.world.reference, *(whole / count for whole in total), images)
