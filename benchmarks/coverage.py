@@ -81,6 +81,7 @@ class Model:
 
 
 BETWEEN = 0.5  # share of the latents' variance that is between classes
+ANTITHETIC = -0.58  # correlation within a class, as of the features of the digits study
 
 
 class Latents:
@@ -93,10 +94,15 @@ class Latents:
         self.within = np.sqrt(1 - BETWEEN) if classes else 1.0
         self.covariance = self.within**2 * np.eye(dimension) + self.means.T @ self.means / len(self.means)
 
-    def draw(self, rng: np.random.Generator, images: int, balanced: bool) -> np.ndarray:
+    def draw(self, rng: np.random.Generator, images: int, kind: str) -> np.ndarray:
+        """Of drawn or else of balanced classes; antithetic ones in pairs, as in `families.sampling.antithetic`."""
         count, dimension = self.means.shape
-        classes = np.arange(images) % count if balanced else rng.integers(count, size=images)
+        classes = rng.integers(count, size=images) if kind == "drawn" else np.arange(images) % count
         noise = rng.standard_normal((images, dimension), np.float32)
+        if kind == "antithetic":
+            first, second = np.moveaxis(noise.reshape(-1, 2, count, dimension), 1, 0)  # views
+            second *= np.sqrt(1 - ANTITHETIC**2)
+            second += ANTITHETIC * first
         return self.within * noise + self.means[classes].astype(np.float32)
 
 
@@ -150,7 +156,7 @@ def coverage(
     found: dict[str, list[JackknifeReplicates]] = {name: [] for name in of}
     with suppress(KeyboardInterrupt):
         for _ in trange(studies, desc=f"{features} features, {images} images"):
-            z = latents.draw(rng, images, balanced=draw == "balanced")
+            z = latents.draw(rng, images, draw)
             if images <= features:
                 for name, one in of.items():
                     x = one.features(z)
@@ -251,7 +257,11 @@ def main() -> None:
         "--classes", type=int, default=0, help="of the images; 0: the features are Gaussian as a whole"
     )
     parser.add_argument(
-        "--draw", nargs="+", choices=["drawn", "balanced"], default=["drawn"], help="of the classes"
+        "--draw",
+        nargs="+",
+        choices=["drawn", "balanced", "antithetic"],
+        default=["drawn"],
+        help="of the classes; antithetic: balanced, in pairs of correlated images",
     )
     parser.add_argument("--cost", action="store_true", help="time the replicates instead")
     parser.add_argument("--json", type=Path, help="also write the rows here")

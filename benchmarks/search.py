@@ -2,13 +2,13 @@
 
     python benchmarks/search.py draw results/digits --kimg 12 --images 20000 --out benchmarks/surface-12
     python benchmarks/search.py regret benchmarks/surface-12 --repetitions 200
-    python benchmarks/search.py antithetic results/digits benchmarks/surface-12
     python benchmarks/search.py noise benchmarks/surface-12 --repetitions 200
 
-`draw` keeps the features of the images of every point of a lattice of weights, all from the same seeds; killed, it
-goes on where it was. The others compute from these files alone. A repetition of a search resamples the seeds,
-class by class; between the points of the lattice, mean and second moments of the features are interpolated. The
-truth is that of all images of the lattice, taken as the population.
+`draw` keeps the features of the images of every point of a lattice of weights, all from the same seeds, in
+antithetic pairs; killed, it goes on where it was. The others compute from these files alone. A repetition of a
+search resamples the images, class by class, one by one or in pairs; between the points of the lattice, mean and
+second moments of the features are interpolated. The truth is that of all images of the lattice, taken as the
+population.
 """
 
 import argparse
@@ -35,13 +35,13 @@ CLASSES = 10
 
 
 def features_of(study: Path, kimg: int, points: list[Point], seeds: range):
-    """Features [N, D] of the images of each point, one after the other, and their classes."""
+    """Features [N, D] of the images of each point, one after the other, from antithetic starting noise."""
     from adaptive_neon.evaluation.features import extract_features, load_extractor
     from adaptive_neon.families import family_of
     from adaptive_neon.families.batches import batch_size
     from adaptive_neon.families.checkpoints import Checkpoint, read_checkpoint
     from adaptive_neon.families.loading import load
-    from adaptive_neon.families.sampling import balanced_classes
+    from adaptive_neon.families.sampling import antithetic, balanced_classes
     from adaptive_neon.jobs.files import read_json
     from adaptive_neon.merging.blocks import assign_blocks
     from adaptive_neon.merging.extrapolation import Merged
@@ -59,7 +59,10 @@ def features_of(study: Path, kimg: int, points: list[Point], seeds: range):
         for start in range(0, len(seeds), batch):
             chunk = seeds[start : start + batch]
             images, _ = family.draw(
-                network, chunk, sampler=config["sampler"], classes=balanced_classes(chunk, network.label_dim)
+                network,
+                antithetic(chunk, CLASSES),
+                sampler=config["sampler"],
+                classes=balanced_classes(chunk, CLASSES),
             )
             parts.append(images.numpy())
         yield extract_features(extract, np.concatenate(parts))
@@ -104,11 +107,15 @@ class World:
         """FID of all images there are, taken as the whole population."""
         return fid(self.reference, *mixed(self.whole, self.mix(place)), 10**9)
 
-    def seeds(self, rng: np.random.Generator, count: int, balanced: bool = True) -> np.ndarray:
-        """Places of resampled images, class by class."""
-        of_class = self.features.shape[1] // CLASSES
-        classes = np.arange(count) % CLASSES if balanced else rng.integers(CLASSES, size=count)
-        return classes + CLASSES * rng.integers(of_class, size=count)
+    def seeds(self, rng: np.random.Generator, count: int, kind: str = "independent") -> np.ndarray:
+        """Places of resampled images: of `drawn` or else of balanced classes; antithetic pairs side by side."""
+        images = self.features.shape[1]
+        if kind == "antithetic":
+            classes = np.arange(count // 2) % CLASSES
+            first = classes + 2 * CLASSES * rng.integers(images // (2 * CLASSES), size=count // 2)
+            return np.stack([first, first + CLASSES], axis=1).ravel()
+        classes = rng.integers(CLASSES, size=count) if kind == "drawn" else np.arange(count) % CLASSES
+        return classes + CLASSES * rng.integers(images // CLASSES, size=count)
 
 
 def moments_of(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -138,16 +145,23 @@ class Images:
     seeds: np.ndarray
     count: int
     drawn: int = 0
-    blocks: list = field(init=False)
+    known: dict = field(default_factory=dict)  # index of a point of the lattice → its moments
 
-    def __post_init__(self):
-        self.blocks = []
-        for part in np.split(self.seeds, SEED_BLOCKS):
-            means, seconds = moments_of(self.world.features[:, part[: self.count // SEED_BLOCKS]])
-            if len(self.seeds) > self.count:
-                base = moments_of(self.world.features[:1, part])
-                means, seconds = means + base[0] - means[0], seconds + base[1] - seconds[0]
-            self.blocks.append((means, seconds))
+    def moments(self, index: int) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Means [D] and second moments [D, D] of a point of the lattice, of each block of seeds."""
+        if index not in self.known:
+            self.known[index] = []
+            for part in np.split(self.seeds, SEED_BLOCKS):
+                mean, second = self._moments(index, part[: self.count // SEED_BLOCKS])
+                if len(self.seeds) > self.count:
+                    less, more = self._moments(0, part[: self.count // SEED_BLOCKS]), self._moments(0, part)
+                    mean, second = mean + more[0] - less[0], second + more[1] - less[1]
+                self.known[index].append((mean, second))
+        return self.known[index]
+
+    def _moments(self, index: int, seeds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        means, seconds = moments_of(self.world.features[index : index + 1, seeds])
+        return means[0], seconds[0]
 
     def measure(self, names: list[str]) -> dict[str, dict]:
         """Metrics as in metrics.json."""
@@ -155,7 +169,11 @@ class Images:
         return {name: self._metrics(self.world.mix(as_places([parse_point(name)])[0])) for name in names}
 
     def _metrics(self, shares: np.ndarray) -> dict:
-        parts = [mixed(block, shares) for block in self.blocks]
+        used = np.flatnonzero(shares)
+        parts = [
+            tuple(np.tensordot(shares[used], np.stack(of_points), 1) for of_points in zip(*block, strict=True))
+            for block in zip(*map(self.moments, used), strict=True)
+        ]
         total = [sum(part[i] for part in parts) for i in range(2)]
         images, count = len(self.seeds), len(parts)
         full = fid(self.world.reference, *(whole / count for whole in total), images)
@@ -180,6 +198,7 @@ class Search:
     rounds: int
     weights: tuple[float, ...]
     control: int = 0  # images of the base model
+    noise: str = "independent"  # or antithetic
 
     def points(self) -> list[str]:
         return list(map(point_name, search_points(self.method, BLOCKS, self.weights)))
@@ -192,15 +211,17 @@ class Search:
         for _ in range(self.rounds):
             if rounds:
                 names = next_points(self.method, limits, first, rounds)
-            seeds = world.seeds(rng, max(self.images, self.control))
+            seeds = world.seeds(rng, max(self.images, self.control), self.noise)
             images = Images(world, seeds, self.images)
             rounds.append(images.measure(names))
             drawn += images.drawn
         return winners(self.method, limits, first, rounds), drawn
 
 
-NARROW, WIDE = (0.5, 0.75, 1.0), (0.0, 0.75, 1.5)
+NARROW, DEFAULT, WIDE = (0.5, 0.75, 1.0), (0.0, 0.5, 1.0), (0.0, 0.75, 1.5)
 SEARCHES = [
+    *(Search("surface", images, 1, DEFAULT) for images in (200, 300, 400, 600)),
+    *(Search("surface", images, 1, DEFAULT, noise="antithetic") for images in (100, 200, 400, 600)),
     *(Search("grid", images, 1, NARROW) for images in (600, 100, 200, 300)),
     *(Search("surface", images, 1, NARROW) for images in (100, 150, 200, 300, 600)),
     *(Search("surface", images, 2, NARROW) for images in (100, 300)),
@@ -220,9 +241,10 @@ def regret(world: World, repetitions: int, searches: list[Search]) -> None:
     print(f"lowest FID {best.fun:.4f} at {np.round(best.x, 2)}; single {line.fun:.4f} at {line.x[0]:.2f};")
     print(f"base {world.truth(np.zeros(len(BLOCKS))):.4f}")
     print(
-        "| search | weights | images a point | rounds | of the base | images | regret, blocks | regret, single |"
+        "| search | noise | weights | images a point | rounds | of the base | images | regret, blocks "
+        "| regret, single |"
     )
-    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
+    print("| --- | --- | --- | --- | --- | --- | --- | --- | --- |")
     for search in searches:
         rng = np.random.default_rng(0)
         lost, images = [], []
@@ -239,63 +261,26 @@ def regret(world: World, repetitions: int, searches: list[Search]) -> None:
         cells = [f"{m:.4f} ± {e:.4f}" for m, e in zip(mean, error, strict=True)]
         span = f"{search.weights[0]:g}–{search.weights[-1]:g}"
         drawn = f"{np.mean(images):.0f}"
-        row = [search.method, span, search.images, search.rounds, search.control, drawn, *cells]
+        row = [search.method, search.noise, span, search.images, search.rounds, search.control, drawn, *cells]
         print(f"| {' | '.join(map(str, row))} |", flush=True)
 
 
 def noise(world: World, repetitions: int) -> None:
-    """Print the noise of the FID of one model by how the classes of its images come about."""
+    """Print the noise of FIDs and of the minimum of a parabola through three, by how images come about."""
     rng = np.random.default_rng(0)
-    print("| weight | images | classes | mean | sd |")
-    print("| --- | --- | --- | --- | --- |")
-    for index, name in (
-        (0, world.points[0]),
-        *((i, n) for i, n in enumerate(world.points) if set(parse_point(n).values()) == {0.5}),
-    ):
-        for images, classes in product((300, 600), ("drawn", "balanced")):
-            fids = []
-            for _ in range(repetitions):
-                seeds = world.seeds(rng, images, classes == "balanced")
-                fids.append(frechet_distance(world.reference, Moments(world.features[index, seeds].astype(float))))
-            print(
-                f"| {name} | {images} | {classes} | {np.mean(fids):.3f} | {np.std(fids, ddof=1):.3f} |", flush=True
-            )
-
-
-def antithetic(study: Path, kimg: int, world: World, repetitions: int) -> None:
-    """Print the noise of FIDs, and of the minimum of a parabola through three of them, by the starting noise.
-
-    Antithetic: of each two images one starts from the negated noise of the other, with the same class.
-    """
-    from adaptive_neon.families import sampling
-
     weights = (0.0, 0.5, 1.0)
-    points = [dict.fromkeys(BLOCKS, w) for w in weights]
-    drawn = [world.features[world.points.index(point_name(point))].astype(float) for point in points]
-    noise_of = sampling.seeded_noise
-
-    def negated(*args, **kwargs):
-        noise, classes = noise_of(*args, **kwargs)
-        return -noise, classes
-
-    sampling.seeded_noise = negated
-    seeds = range(FIRST_SEED, FIRST_SEED + world.features.shape[1])
-    opposite = [features.astype(float) for features in features_of(study, kimg, points, seeds)]
-    rng = np.random.default_rng(0)
-    print(
-        "| images | noise | sd of the FID at 0, 0.5, 1 | its mean | sd of FID(0) − FID(0.5) | sd of the minimum |"
-    )
+    points = [world.points.index(point_name(dict.fromkeys(BLOCKS, w))) for w in weights]
+    pairs = world.features[points].astype(float).reshape(len(points), -1, 2, CLASSES, world.features.shape[2])
+    first, second = np.moveaxis(pairs - pairs.mean(axis=(1, 2), keepdims=True), 2, 0)
+    alike = [2 * (a * b).sum() / ((a * a).sum() + (b * b).sum()) for a, b in zip(first, second, strict=True)]
+    print(f"correlation of antithetic features within a class, at 0, 0.5, 1: {np.round(alike, 2)}")
+    print("| images | of | sd of the FID at 0, 0.5, 1 | its mean | sd of FID(0) − FID(0.5) | sd of the minimum |")
     print("| --- | --- | --- | --- | --- | --- |")
-    for images, kind in product((300, 600), ("independent", "antithetic")):
+    for images, kind in product((200, 300, 400, 600), ("drawn", "independent", "antithetic")):
         fids = []
         for _ in range(repetitions):
-            if kind == "antithetic":
-                seeds = world.seeds(rng, images // 2)
-                sets = [np.concatenate([a[seeds], b[seeds]]) for a, b in zip(drawn, opposite, strict=True)]
-            else:
-                seeds = world.seeds(rng, images)
-                first = (rng.random(images) < 0.5)[:, None]
-                sets = [np.where(first, a[seeds], b[seeds]) for a, b in zip(drawn, opposite, strict=True)]
+            seeds = world.seeds(rng, images, kind)
+            sets = world.features[points][:, seeds].astype(float)
             fids.append([frechet_distance(world.reference, Moments(x)) for x in sets])
         low, middle, high = np.array(fids).T
         vertex = 0.5 - 0.25 * (high - low) / (high - 2 * middle + low)
@@ -316,16 +301,9 @@ def main() -> None:
         command = commands.add_parser(name)
         command.add_argument("folder", type=Path, help="that draw made")
         command.add_argument("--repetitions", type=int, default=repetitions)
-    opposite = commands.add_parser("antithetic", help="draw from negated noise as well")
-    opposite.add_argument("study", type=Path)
-    opposite.add_argument("folder", type=Path, help="that draw made")
-    opposite.add_argument("--kimg", type=int, default=12)
-    opposite.add_argument("--repetitions", type=int, default=400)
     args = parser.parse_args()
     if args.command == "draw":
         draw(args.study, args.kimg, args.images, args.out)
-    elif args.command == "antithetic":
-        antithetic(args.study, args.kimg, World(args.folder), args.repetitions)
     elif args.command == "regret":
         regret(World(args.folder), args.repetitions, SEARCHES)
     else:

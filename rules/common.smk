@@ -212,6 +212,12 @@ def cell_seeds(wildcards):
     return STUDY.seeds(images, int(wildcards.replica), round_)
 
 
+def cell_noise(wildcards):
+    """Where the images of a cell start; those on held-out seeds, which others compare with, never in pairs."""
+    images, _ = stage_images(wildcards)
+    return config["search"]["noise"] if images == "search" else "independent"
+
+
 def cell_shards(wildcards):
     """The seeds of each shard of a cell. Images that are there keep the number that they were drawn in."""
     drawn = shards_of(f"{CELL}/images.npz".format(**wildcards))

@@ -28,6 +28,7 @@ rule shard:
         seeds=lambda wildcards: cell_shards(wildcards)[int(wildcards.shard)],
         sampler=cell_sampler,
         classes=config["classes"],
+        noise=cell_noise,
     script:
         "../scripts/generate.py"
 
@@ -57,6 +58,7 @@ rule generate:
         seeds=cell_seeds,
         sampler=cell_sampler,
         classes=config["classes"],
+        noise=cell_noise,
     script:
         "../scripts/generate.py"
 

@@ -202,6 +202,7 @@ use rule loop_images as loop_search_images with:
         seeds=lambda wildcards: STUDY.seeds("search", int(wildcards.replica)),
         sampler=config["sampler"],
         classes=config["classes"],
+        noise=config["search"]["noise"],
 
 
 use rule measure as loop_search with:

@@ -11,7 +11,7 @@ def sample():
     from adaptive_neon.families.batches import batch_size
     from adaptive_neon.families.checkpoints import Checkpoint, read_checkpoint
     from adaptive_neon.families.loading import load, load_codec
-    from adaptive_neon.families.sampling import Guided, balanced_classes, sample_models
+    from adaptive_neon.families.sampling import Guided, antithetic, balanced_classes, sample_models
     from adaptive_neon.jobs.device import pick_device, pick_precision
     from adaptive_neon.jobs.rolling import RollingCheckpoint, fingerprint
     from adaptive_neon.merging.blocks import assign_weights
@@ -44,10 +44,10 @@ def sample():
     draw_images = partial(family_of(base.architecture).draw, sampler=params.sampler, dtype=dtype, **codec)
 
     def draw(network, seeds):
-        balanced = params.classes == "balanced"
-        return draw_images(
-            network, seeds, classes=balanced_classes(seeds, network.label_dim) if balanced else None
-        )
+        classes = balanced_classes(seeds, network.label_dim) if params.classes == "balanced" else None
+        if params.get("noise") == "antithetic":
+            seeds = antithetic(seeds, network.label_dim if classes else 1)
+        return draw_images(network, seeds, classes=classes)
 
     rolling = RollingCheckpoint(
         snakemake.output[0],

@@ -5,8 +5,9 @@ import pytest
 import torch
 from adaptive_neon.families.edm.diffusion import heun, noise_levels
 from adaptive_neon.families.edm.family import draw
+from adaptive_neon.families.flow import family as flow
 from adaptive_neon.families.pixels import to_uint8
-from adaptive_neon.families.sampling import sample_models, seeded_noise
+from adaptive_neon.families.sampling import antithetic, noise_and_streams, sample_models, seeded_noise
 from adaptive_neon.jobs.rolling import RollingCheckpoint
 
 SAMPLER = {"steps": 3, "sigma_min": 0.002, "sigma_max": 80, "rho": 7}
@@ -141,3 +142,65 @@ def test_a_killed_job_continues_where_it_was(make_network, rolling, sample, kill
     assert np.array_equal(classes, expected_classes)
     for name in networks:
         assert np.array_equal(images[name], expected[name])
+
+
+@pytest.mark.parametrize("classes", [1, 3])
+def test_antithetic_noise_cancels_in_pairs(classes):
+    """Of each 2L seeds the first L are as ever, the others the negated noise of these, whatever else is drawn."""
+    seeds = antithetic(range(12 * classes, 16 * classes), classes)
+    noise, labels = seeded_noise(seeds, (2, 4, 4), 10)
+    first, second = noise.unflatten(0, (-1, 2, classes)).unbind(1)
+    assert torch.equal(first, -second)
+    assert first.std() > 0.5
+    assert torch.equal(*labels.unflatten(0, (-1, 2, classes)).unbind(1))
+    for i, seed in enumerate(seeds):
+        alone, label = seeded_noise([seed], (2, 4, 4), 10)
+        assert torch.equal(alone[0], noise[i])
+        assert label[0] == labels[i]
+        if i // classes % 2 == 0:
+            assert torch.equal(alone, seeded_noise([int(seed)], (2, 4, 4), 10)[0])
+
+
+def test_noise_on_the_way_is_the_seeds_own():
+    """A pair shares no number of it, and the first image of a pair goes on as if it were alone."""
+    _, _, (alone,) = noise_and_streams([4], (2,), 10)
+    _, _, streams = noise_and_streams(antithetic([4, 5], 1), (2,), 10)
+    of_alone, first, second = (torch.randn(3, generator=stream) for stream in (alone, *streams))
+    assert torch.equal(of_alone, first)
+    assert torch.equal(second, torch.randn(3, generator=torch.Generator().manual_seed(5)))
+    assert not torch.equal(first, second)
+
+
+class Linear(torch.nn.Module):
+    """The best denoiser of N(0, 0.3²): its images are linear in their noise."""
+
+    img_channels, img_resolution, label_dim = 1, 8, 0
+    sigma_min, sigma_max = 0, float("inf")
+
+    def __init__(self):
+        super().__init__()
+        self.variance = torch.nn.Parameter(torch.tensor(0.09))
+
+    def forward(self, x, level, class_labels=None, dtype=None):
+        return self.variance / (self.variance + level**2) * x
+
+
+class Shrinking(Linear):
+    """So are those of this velocity field."""
+
+    def forward(self, x, t, class_labels=None, dtype=None):
+        return -x
+
+
+@pytest.mark.parametrize(
+    ("draw", "network", "sampler"),
+    [(draw, Linear(), SAMPLER | {"steps": 18}), (flow.draw, Shrinking(), {"method": "euler", "steps": 4})],
+)
+def test_antithetic_images_of_a_linear_network_mirror_each_other(draw, network, sampler):
+    """Grey level 128 + 127.5·x against 128 − 127.5·x, rounded; black and white are clipped."""
+    images, _ = draw(network, antithetic(range(6), 1), sampler)
+    first, second = images.int().unflatten(0, (-1, 2)).unbind(1)
+    inside = (first > 0) & (first < 255) & (second > 0) & (second < 255)
+    assert inside.float().mean() > 0.9
+    assert (first + second - 256)[inside].abs().max() <= 1
+    assert (first - second).abs().float().mean() > 20

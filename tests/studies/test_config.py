@@ -194,6 +194,35 @@ def test_faults_of_one_key(config, schema, refuses, key, value, words):
             "search.images",
             "blocks of 25 (intervals.seed_blocks), which 10 balanced classes",
         ),
+        # In pairs of ten balanced classes each 20 consecutive seeds belong together.
+        (
+            {"search.noise": "antithetic", "search.images": 1500},
+            "search.images",
+            "1500 in 10 blocks (intervals.seed_blocks) would part the antithetic pairs of 10 balanced classes; "
+            "choose 1400 or 1600, other blocks, or search.noise: independent",
+        ),
+        ({"search.noise": "antithetic", "search.images": 60}, "search.images", "choose 200, other blocks"),
+        ({"search.noise": "antithetic", "search.first_seed": 10}, "search.first_seed", "choose 0 or 20"),
+        (
+            {"search.noise": "antithetic", "replicas": 2, "replica_stride": 200_010},
+            "replica_stride",
+            "choose 200000 or 200020",
+        ),
+        (
+            {"search.noise": "antithetic", "classes": "drawn", "search.images": 1010},
+            "search.images",
+            "would part antithetic pairs; choose 1000 or 1020",
+        ),
+        (
+            {
+                "search.noise": "antithetic",
+                "base.checkpoint": "A.pkl",
+                "base.training": None,
+                "base.architecture": None,
+            },
+            "search.noise",
+            "give base.architecture.label_dim",
+        ),
         ({"replicas": 2, "replica_stride": 50_000}, "replica_stride", "50000 is below the highest seed, 100999"),
         # Torch's generator on a CPU takes 32 bits of a seed: 2³² is seed 0 again.
         ({"heldout.first_seed": 2**32 - 1}, "heldout", "4294967295"),
@@ -425,6 +454,25 @@ def test_families_without_a_gradient_refuse_it(root, refuses, family):
 
 
 def test_a_gradient_search_needs_its_settings(config, schema, refuses):
-    config["search"] = {"method": "gradient", "images": 1000, "rounds": 1, "first_seed": 0}
+    config["search"] = {"method": "gradient", "images": 1000, "rounds": 1, "noise": "independent", "first_seed": 0}
     with refuses("config: search.gradient: missing"):
         check_config(config, schema)
+
+
+def test_antithetic_noise_needs_noise(refuses):
+    """A study that is refused for VAR alone, whose images start from no noise."""
+    given = {"search": {"noise": "antithetic", "images": 200}}
+    with refuses(
+        "config: search.noise: antithetic, but var starts from no noise to negate; set it to independent"
+    ):
+        read_config(SCHEMA_FILE, [ROOT / "config.yaml", ROOT / "experiments/digits-var.yaml"], given)
+    for family in ("flow", "xar", "imm"):
+        overlay = ROOT / f"experiments/digits-{family}.yaml"
+        config = read_config(SCHEMA_FILE, [ROOT / "config.yaml", overlay], given)
+        assert config["search"]["noise"] == "antithetic"
+
+
+def test_a_gradient_draws_no_pairs(refuses):
+    given = {"search": {"method": "gradient", "noise": "antithetic", "images": 200}}
+    with refuses("config: search.noise: antithetic, but the steps of a gradient draw no pairs"):
+        read_config(SCHEMA_FILE, [ROOT / "config.yaml", ROOT / "experiments/digits-layers.yaml"], given)

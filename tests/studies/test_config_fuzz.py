@@ -148,7 +148,7 @@ def contradiction(draw):
     """The default configuration with values that are sound alone and not together, and a word of the message."""
     small = st.integers(1, 50)
     first, count = DEFAULT["search"]["first_seed"], DEFAULT["search"]["images"]
-    kind = draw(st.integers(0, 11))
+    kind = draw(st.integers(0, 12))
     if kind == 0:
         overlap = draw(st.integers(max(first - DEFAULT["heldout"]["images"] + 1, 0), first + count - 1))
         return put(DEFAULT, ("heldout", "first_seed"), overlap), "heldout"
@@ -186,6 +186,13 @@ def contradiction(draw):
         first = draw(st.sampled_from(["search", "heldout"]))
         config = put(DEFAULT, ("loop", "generations"), draw(st.integers(1, 20)))
         return put(config, ("loop", "first_seed"), DEFAULT[first]["first_seed"]), "loop.first_seed"
+    if kind == 11:
+        period = 2 * DEFAULT["base"]["architecture"]["label_dim"]
+        config = put(DEFAULT, ("search", "noise"), "antithetic")
+        config = put(config, ("search", "images"), 200)
+        key, unit = draw(st.sampled_from([("first_seed", period), ("images", 10 * period)]))
+        value = draw(st.integers(60, 5000).filter(lambda n: n % unit))
+        return put(config, ("search", key), value), "antithetic pairs"
     sides = draw(st.integers(2, 400).filter(lambda side: side % 2))
     return put(DEFAULT, ("base", "architecture", "img_resolution"), sides), "img_resolution"
 
@@ -244,7 +251,17 @@ def sound(draw):
     config["intervals"]["seed_blocks"] = blocks
     method = draw(st.sampled_from(["grid", "surface", "race", "gradient"]))
     rounds = 1 if method in ("grid", "gradient") else draw(st.integers(1, 3))
-    config["search"] = {"method": method, "images": images[0] * blocks, "rounds": rounds, "first_seed": seed}
+    noise = draw(st.sampled_from(["independent", "antithetic"])) if method != "gradient" else "independent"
+    if noise == "antithetic":
+        images[0] *= 2
+        seed *= 2 * classes
+    config["search"] = {
+        "method": method,
+        "images": images[0] * blocks,
+        "rounds": rounds,
+        "noise": noise,
+        "first_seed": seed,
+    }
     stepped = 0
     if method == "gradient":
         descent = {

@@ -2,7 +2,14 @@
 
 import json
 
+import numpy as np
 import pytest
+from adaptive_neon.data.images import read_images
+from adaptive_neon.families.checkpoints import Checkpoint, read_checkpoint
+from adaptive_neon.families.edm.family import draw
+from adaptive_neon.families.loading import load
+from adaptive_neon.families.sampling import antithetic
+from adaptive_neon.merging.extrapolation import Merged
 
 from . import runner
 
@@ -10,15 +17,30 @@ SEARCH = {
     "blocks": [{"name": "all", "pattern": "."}],
     "finetune": {"snapshots_kimg": [1]},
     "grid": {"weights": [0.5, 1.0], "diagonal": []},
-    "search": {"method": "surface", "rounds": 1},
+    "search": {"method": "surface", "images": 80, "rounds": 1, "noise": "antithetic"},
 }
-TWO_ROUNDS = SEARCH | {"search": {"method": "surface", "rounds": 2}}
+TWO_ROUNDS = SEARCH | {"search": SEARCH["search"] | {"rounds": 2}}
 RESULTS = "results/tiny"
 DESIGN = {"0.75", "0.5", "1.0"}
 
 
 def drawn(output):
     return {job[2:] for job in runner.jobs(output) if job[0] == "generate"}
+
+
+def assert_drawn(replica, stage, w, seeds):
+    """The images of a cell of the tiny study are those of the merged model from these seeds."""
+    base, tuned = (
+        read_checkpoint(replica / name) for name in ("../base/model.safetensors", "finetune/1/model.safetensors")
+    )
+    merged = Merged(base.tensors, tuned.tensors, {"all": w}, dict.fromkeys(base.weights, "all"))
+    network = load(Checkpoint(merged, base.architecture)).eval()
+    sampler = {"steps": 3, "sigma_min": 0.002, "sigma_max": 80, "rho": 7}
+    expected, _ = draw(network, seeds, sampler, classes=[seed % 10 for seed in seeds])
+    cell = f"{w}" if stage == "grid" else f"all~{w}"
+    images, _ = read_images(replica / stage / ("1" if w else "0") / cell / "images.npz", f"all~{w}")
+    assert np.abs(images.astype(int) - expected.numpy()).max() <= 1  # the batch is another
+    assert len(images) == len(seeds)
 
 
 def test_a_further_round_draws_its_own_points_alone(copy_of_finished):
@@ -41,6 +63,12 @@ def test_a_further_round_draws_its_own_points_alone(copy_of_finished):
     assert drawn(process.stdout) - {("heldout", "0", "all~0.0"), ("heldout", "1", "all~-1.0")} - winners == {
         ("round-2", "1", point) for point in points
     }
+
+    # All images of the search start in pairs, but none that is held out.
+    assert_drawn(replica, "grid", 0.0, antithetic(range(80), 10))
+    assert_drawn(replica, "grid", 0.75, antithetic(range(80), 10))
+    assert_drawn(replica, "round-2", weights[0], antithetic(range(80, 160), 10))
+    assert_drawn(replica, "heldout", 0.0, range(50_000, 50_040))
 
     # One block: the surface is a line, and both winners are its minimum, drawn where it is.
     assert found["roles"]["global"] == found["roles"]["blockwise"]

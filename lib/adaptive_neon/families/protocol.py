@@ -22,6 +22,8 @@ class Settings(Protocol):
         SAMPLER: sampler settings for a model that brings none of its own.
         PUBLISHED: suffixes of the files that the family's authors publish.
         DIFFERENTIABLE: True of a family whose `draw` has the gradient of images; others lack it.
+        STARTS_FROM_NOISE: whether images start from the Gaussian noise of `sampling.seeded_noise`, which can be
+            negated.
         LIBRARY: the name of the library whose folders hold the family's models; only where there is one.
         ADAPTED: a regular expression of the names of the linear layers that a LoRA adapts; only of a family whose
             training has the setting `lora_rank`.
@@ -32,6 +34,7 @@ class Settings(Protocol):
     SCHEMA: Mapping[str, Mapping]
     SAMPLER: Mapping
     PUBLISHED: Sequence[str]
+    STARTS_FROM_NOISE: bool
 
     def block_presets(self, architecture: Mapping | None) -> Mapping[str, Mapping[str, str]]:
         """Presets by name: block → pattern (see `merging.blocks.assign_blocks`). The first is the default.
@@ -163,7 +166,7 @@ class Family(Protocol):
 
         Args:
             network: on the device to run on.
-            seeds: one per image.
+            seeds: one per image. `sampling.Mirrored` are among them only where images start from noise.
             sampler: the family's sampler settings.
             classes: one per image; None draws each from its seed.
             dtype: the type that the network runs in.

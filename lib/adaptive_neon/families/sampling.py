@@ -13,9 +13,30 @@ from adaptive_neon.families.pixels import one_hot, to_levels, to_uint8
 from adaptive_neon.jobs.rolling import RollingCheckpoint
 
 
+class Mirrored(int):
+    """A seed whose image starts from the negated noise of another seed, `of`, and has its class.
+
+    Noise that a sampler adds on the way is the seed's own: if the two images shared it, they would be alike.
+    """
+
+    def __new__(cls, seed: int, of: int):
+        self = super().__new__(cls, seed)
+        self.of = of
+        return self
+
+
+def antithetic(seeds: Sequence[int], classes: int) -> list[int]:
+    """The seeds, of each 2L consecutive ones of which the last L start from the negated noise of the first L.
+
+    Args:
+        classes: L, the number of balanced classes, so that both images of a pair are of one class; otherwise 1.
+    """
+    return [Mirrored(seed, of=seed - classes) if seed // classes % 2 else seed for seed in seeds]
+
+
 def seeded_noise(
     seeds: Sequence[int], shape: Sequence[int], label_dim: int = 0, classes: Sequence[int] | None = None
-) -> tuple[torch.Tensor, torch.Tensor]:
+) -> tuple[Tensor, Tensor]:
     """Starting noise and class of each image, from one generator per seed: the noise first, then the class.
 
     The streams live on the CPU, so that a seed is the same image on every device and in every batch.
@@ -26,28 +47,31 @@ def seeded_noise(
     Returns:
         noise: float32 [N, *shape]; classes: int64 [N], zeros where label_dim is 0.
     """
-    return noise_and_classes(streams(seeds), shape, label_dim, classes)
+    noise, labels, _ = noise_and_streams(seeds, shape, label_dim, classes)
+    return noise, labels
 
 
-def streams(seeds: Sequence[int]) -> list[torch.Generator]:
-    """The random stream of each seed, at its start."""
-    return [torch.Generator().manual_seed(int(seed)) for seed in seeds]
-
-
-def noise_and_classes(
-    generators: Sequence[torch.Generator],
-    shape: Sequence[int],
-    label_dim: int = 0,
-    classes: Sequence[int] | None = None,
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """The same from the streams, which a sampler that needs more noise goes on with."""
-    noise = torch.empty(len(generators), *shape)
-    drawn = torch.zeros(len(generators), dtype=torch.int64)
-    for i, generator in enumerate(generators):
-        noise[i] = torch.randn(*shape, generator=generator)
+def noise_and_streams(
+    seeds: Sequence[int], shape: Sequence[int], label_dim: int = 0, classes: Sequence[int] | None = None
+) -> tuple[Tensor, Tensor, list[torch.Generator]]:
+    """The same with the stream of each seed, which a sampler that needs more noise goes on with."""
+    noise = torch.empty(len(seeds), *shape)
+    drawn = torch.zeros(len(seeds), dtype=torch.int64)
+    streams = []
+    for i, seed in enumerate(seeds):
+        mirrored = isinstance(seed, Mirrored)
+        stream = _stream(seed.of if mirrored else seed)
+        noise[i] = torch.randn(*shape, generator=stream)
         if label_dim:
-            drawn[i] = torch.randint(label_dim, [], generator=generator)
-    return noise, drawn if classes is None else torch.as_tensor(classes, dtype=torch.int64)
+            drawn[i] = torch.randint(label_dim, [], generator=stream)
+        if mirrored:
+            noise[i].neg_()
+        streams.append(_stream(seed) if mirrored else stream)
+    return noise, drawn if classes is None else torch.as_tensor(classes, dtype=torch.int64), streams
+
+
+def _stream(seed: int) -> torch.Generator:
+    return torch.Generator().manual_seed(int(seed))
 
 
 def balanced_classes(seeds: Sequence[int], label_dim: int) -> list[int] | None:

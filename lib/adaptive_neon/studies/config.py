@@ -270,6 +270,7 @@ def _contradictions(config: Mapping) -> Iterator[tuple[str, str]]:
             f"seeds {heldout.start}–{heldout.stop - 1} overlap the search seeds {search.start}–{search.stop - 1}; "
             "held-out images must not have been searched",
         )
+    yield from _noise_contradictions(config)
     for key in ("search", "heldout"):
         if config[key]["images"] % config["intervals"]["seed_blocks"]:
             yield (
@@ -306,6 +307,53 @@ def _contradictions(config: Mapping) -> Iterator[tuple[str, str]]:
     yield from _rival_contradictions(config)
     yield from _toy_contradictions(config["toy"])
     yield from _collapse_contradictions(config["collapse"])
+
+
+def _noise_contradictions(config: Mapping) -> Iterator[tuple[str, str]]:
+    """Antithetic noise of a family that has none to negate, and pairs that seeds or the jackknife's blocks part.
+
+    Of each 2L consecutive seeds the last L start from the negated noise of the first (see
+    `families.sampling.antithetic`).
+    """
+    search, architecture = config["search"], config["base"]["architecture"] or {}
+    if search["noise"] != "antithetic":
+        return
+    if search["method"] == "gradient":
+        yield "search.noise", "antithetic, but the steps of a gradient draw no pairs; set it to independent"
+    if not settings_of(architecture).STARTS_FROM_NOISE:
+        yield (
+            "search.noise",
+            f"antithetic, but {family_name(architecture)} starts from no noise to negate; set it to independent",
+        )
+    balanced = config["classes"] == "balanced"
+    if balanced and "label_dim" not in architecture:
+        yield (
+            "search.noise",
+            "antithetic, but how many classes the base model has is not known before its import; give "
+            "base.architecture.label_dim, or set it to independent",
+        )
+    classes = (balanced and architecture["label_dim"]) or 1
+    pairs = f"the antithetic pairs of {classes} balanced classes" if classes > 1 else "antithetic pairs"
+    blocks = config["intervals"]["seed_blocks"]
+    if near := _nearest_multiples(search["images"], 2 * classes * blocks, least=1):
+        yield (
+            "search.images",
+            f"{search['images']} in {blocks} blocks (intervals.seed_blocks) would part {pairs}; choose {near}, "
+            "other blocks, or search.noise: independent",
+        )
+    starts = [("search.first_seed", search["first_seed"], 0)]
+    if config["replicas"] > 1:
+        starts.append(("replica_stride", config["replica_stride"], 1))
+    for key, value, least in starts:
+        if near := _nearest_multiples(value, 2 * classes, least):
+            yield key, f"{value} would part {pairs}; choose {near}, or search.noise: independent"
+
+
+def _nearest_multiples(value: int, unit: int, least: int) -> str:
+    """The multiples of the unit around a number, in words; nothing for a multiple."""
+    below = value // unit * unit
+    near = [below, below + unit] if value != below else []
+    return " or ".join(str(one) for one in near if one >= least)
 
 
 def _uneven_classes(config: Mapping, block: int) -> str | None:

@@ -5,6 +5,7 @@ import pytest
 import torch
 from adaptive_neon.families import family_of
 from adaptive_neon.families.loading import arguments
+from adaptive_neon.families.sampling import antithetic
 from tiny_pipelines import AUTOENCODER, LATENTS, PIXELS, TRANSFORMER, VQ
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:diffusers", "ignore:__array_wrap__")
@@ -76,6 +77,23 @@ def test_images_depend_on_their_seed_alone(make, library):
     assert np.abs(images["DDPMScheduler"] - images["DDIMScheduler"]).max() > 1
     noisy = draw(network, codec, {"scheduler": "DDIMScheduler", "steps": 5, "eta": 1.0})
     assert np.abs(noisy - images["DDIMScheduler"]).max() > 1
+
+
+def test_antithetic_images_of_no_prediction_mirror_each_other(make):
+    """A network that predicts no noise leaves x₀ = x/√ᾱ, clipped; noise on the way is each image's own."""
+    network, codec = make(PIXELS)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.zero_()
+    seeds = antithetic(range(4, 8), 1)
+    sampler = {"scheduler": "DDIMScheduler", "steps": 5}
+    images = draw(network, codec, sampler, seeds)
+    assert np.abs(images[::2] + images[1::2] - 255.5).max() <= 1.5
+    assert images.std() > 50
+    noisy = draw(network, codec, sampler | {"eta": 1.0}, seeds)
+    alone = draw(network, codec, sampler | {"eta": 1.0}, [4])
+    np.testing.assert_allclose(noisy[:1], alone, atol=1)
+    assert np.abs(noisy[::2] + noisy[1::2] - 255.5).max() > 100
 
 
 def test_what_a_scheduler_cannot_do_is_one_line(make, refuses):

@@ -22,7 +22,7 @@ from adaptive_neon.families.diffusers.settings import FLOW, LABEL_DROPOUT
 from adaptive_neon.families.diffusers.text import WITHOUT_T5, TextToImage, positions
 from adaptive_neon.families.flop import BACKWARD, count_flop
 from adaptive_neon.families.pixels import from_uint8, to_uint8
-from adaptive_neon.families.sampling import noise_and_classes, streams, with_guidance
+from adaptive_neon.families.sampling import noise_and_streams, with_guidance
 from adaptive_neon.jobs.foreign import reason
 
 LARGEST_TABLE = 2**28  # numbers in a transformer's table of positions
@@ -264,10 +264,9 @@ def draw(
 ) -> tuple[Tensor, Tensor]:
     """Images by the scheduler's steps from the noise of each seed; all noise on the way is of the image's seed."""
     device = next(network.parameters()).device
-    generators = streams(seeds)
     side = network.config["sample_size"]
     shape = network.config["in_channels"], side, side
-    noise, drawn = noise_and_classes(generators, shape, network.label_dim, classes)
+    noise, drawn, streams = noise_and_streams(seeds, shape, network.label_dim, classes)
     labels = drawn.to(device) if network.label_dim else None
     scale = sampler.get("guidance", 1)
     null = network.null_class
@@ -282,7 +281,7 @@ def draw(
         evaluate = with_guidance(evaluate, labels, scale, null=torch.full_like(labels, null))
     with _of_scheduler(sampler, network.schedule) as scheduler:
         parameters = inspect.signature(scheduler.step).parameters
-        extra = {"generator": generators, "eta": sampler.get("eta", 0)}
+        extra = {"generator": streams, "eta": sampler.get("eta", 0)}
         extra = {key: value for key, value in extra.items() if key in parameters}
         x = noise.to(device) * getattr(scheduler, "init_noise_sigma", 1.0)
         scaled = getattr(scheduler, "scale_model_input", lambda x, t: x)  # of flow matching both are 1

@@ -186,6 +186,7 @@ SCHEMA = {
 }
 SAMPLER = {"scheduler": "DDIMScheduler", "steps": 50}  # as the library draws from a DDIMPipeline
 PUBLISHED = ()
+STARTS_FROM_NOISE = True
 LIBRARY = "diffusers"
 ADAPTED = r".*\.(to_[qkv]|to_out\.0|add_[qkv]_proj|to_add_out)"  # attention, as diffusers' own scripts adapt it
 

@@ -39,6 +39,7 @@ SAMPLER = {"steps": 18, "sigma_min": 0.002, "sigma_max": 80, "rho": 7}
 DIFFERENTIABLE = True
 NOISE_LEVEL = "noise level σ"
 PUBLISHED = (".pkl",)
+STARTS_FROM_NOISE = True
 from_published = published.from_published
 
 # The networks of NVIDIA's checkpoints by their resolution.

@@ -42,6 +42,7 @@ SAMPLER = {"method": "heun", "steps": 50}
 DIFFERENTIABLE = True
 NOISE_LEVEL = "time t, from noise to data"
 PUBLISHED = ()
+STARTS_FROM_NOISE = True
 
 
 def contradictions(config: Mapping) -> Iterator[tuple[str, str]]:

@@ -80,6 +80,7 @@ SAMPLER = {"steps": 8}
 TRAINING = {"label_dropout": 0.1, "group": 4, "a": 2, "b": 4, "k": 12, "min_tr_gap": 1e-4, "flow_share": 0}
 
 PUBLISHED = (".pkl", ".pt")
+STARTS_FROM_NOISE = True
 from_published = published.from_published
 
 

@@ -70,6 +70,7 @@ SCHEMA = {
 }
 SAMPLER = {"guidance": 2.5, "top_k": 900, "top_p": 0.96}  # as FoundationVision/VAR draws for FID
 PUBLISHED = (".pth", ".pt", ".ckpt")
+STARTS_FROM_NOISE = False  # codes are drawn from categories
 
 
 def contradictions(config: Mapping) -> Iterator[tuple[str, str]]:

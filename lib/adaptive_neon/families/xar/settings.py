@@ -59,6 +59,7 @@ SCHEMA = {
 }
 SAMPLER = {"steps": 40, "guidance": 2.7}  # as the authors draw from xAR-B
 PUBLISHED = (".pth", ".pt", ".ckpt")
+STARTS_FROM_NOISE = True
 BUFFERS = ("mask", "rope.freqs", "rope.freqs_cos", "rope.freqs_sin")  # what their names end in
 
 
