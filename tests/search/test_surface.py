@@ -68,7 +68,8 @@ def test_a_minimum_outside_the_region_is_taken_at_its_border():
     fitted = fit(REGION, [(design(REGION), measured(design(REGION), best=best))])
     rest = best[1:] - np.linalg.solve(CURVATURE[1:, 1:], CURVATURE[1:, 0]) * (0.5 - best[0])
     assert fitted.full.minimum(REGION) == pytest.approx([0.5, *rest], abs=1e-4)
-    assert [place.full for place in fitted.stationary()] == pytest.approx(best)  # where it is, whatever may be drawn
+    # Where it is, whatever may be drawn.
+    assert [place.full for place in fitted.stationary()] == pytest.approx(best)
 
 
 def test_a_saddle_has_no_minimum_but_a_lowest_point():

@@ -15,7 +15,7 @@ STAGE = re.compile(r"(?:.*-)?(?P<stage>generate|shard|measure)(?:-\d+)?|(?P<name
 
 @dataclass
 class StageTime:
-    """Jobs of one stage: how many, their summed wall time, and how much CPU time of it was process start-up, in seconds."""
+    """Jobs of one stage: how many, their summed wall time, and the CPU time of their start-up, in seconds."""
 
     jobs: int = 0
     seconds: float = 0.0

@@ -192,9 +192,7 @@ def fit(region: Region, rounds: Sequence[tuple[np.ndarray, Sequence[JackknifeRep
         for index, (_, fids) in enumerate(rounds)
     ]
     drawn, drawn_without = on_common_level(values), [[on_common_level(fids) for fids in of] for of in deleted]
-    replicates = [
-        joined(drawn[i], [[fids[i] for fids in of] for of in drawn_without]) for i in range(len(places))
-    ]
+    replicates = [joined(drawn[i], [[fids[i] for fids in of] for of in drawn_without]) for i in range(len(places))]
     spare = len(places) - matrix.shape[1]
     residual = values - matrix @ (solve @ values)
     misfit = float(np.sqrt(residual @ residual / spare)) if spare else float("nan")
