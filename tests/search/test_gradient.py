@@ -215,7 +215,7 @@ def metrics(fid):
 )
 def test_the_last_place_wins_that_is_not_worse_than_another(fids, noise, chosen):
     points = line({0.0: 1.36, 0.5: 1.01, 1.0: 1.16})  # 1 + (w − 0.6)²
-    start = best_on_line((0.0, 1.0), list(points), [points]).single_minimum()
+    (start,), _ = best_on_line((0.0, 1.0), list(points), [points]).best()
     assert start == 0.6
     own = noise * np.array([[1, -1, 1, -1], [-1, 1, 1, -1], [1, 1, -1, -1]])
     checks = [

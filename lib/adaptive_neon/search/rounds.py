@@ -204,7 +204,7 @@ def _descended_winners(
     }
     others = {of: rounds[0][of] for of in points}
     similar = indistinguishable(others | {name: chosen[name]}, name)
-    place = best_on_line(limits, points, rounds).places(single=True)
+    place = best_on_line(limits, points, rounds).stationary(single=True)
     interval = plain_interval(place[0]) if place else None
     return {
         "global": single,
