@@ -73,6 +73,7 @@ def test_one_more_snapshot_trains_only_the_stretch_after_the_last(finished):
     assert runner.planned(finished, {"finetune": {"snapshots_kimg": [1, 2, 3]}}) == (
         {("finetune", "0", "3"), ("drift", "0")}
         | evaluation(("generate", "measure"), grid_cells(snapshots=("3",)))
+        | evaluation(("generate", "measure"), {("heldout", "3", "enc~-1.0_mid~-1.0_dec~-1.0")})
         | per_snapshot(("select",), ("3",))
         | REPORT
     )
