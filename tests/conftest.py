@@ -16,6 +16,11 @@ from adaptive_neon.errors import InputError
 ROOT = Path(__file__).parent.parent
 
 
+def pytest_xdist_auto_num_workers(config):
+    """Half as many again as there are cores: tests of the workflow wait for processes as often as they compute."""
+    return os.cpu_count() * 3 // 2
+
+
 @pytest.fixture
 def refuses():
     """`with refuses(*words):` the block raises an InputError whose message is one line with these words in it."""
