@@ -12,6 +12,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # the workers share the cores
 import pytest
 import yaml
 from adaptive_neon.errors import InputError
+from adaptive_neon.studies.layers import FAST
 
 ROOT = Path(__file__).parent.parent
 
@@ -62,7 +63,7 @@ def root():
 @pytest.fixture
 def config():
     """The default configuration, to be changed at will."""
-    return yaml.safe_load((ROOT / "config.yaml").read_text())
+    return yaml.load((ROOT / "config.yaml").read_text(), FAST)
 
 
 @pytest.fixture

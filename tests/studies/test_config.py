@@ -5,7 +5,7 @@ import pytest
 import yaml
 from adaptive_neon.families.networks.settings import UNET_BLOCKS
 from adaptive_neon.studies.config import block_patterns, check_config, check_network
-from adaptive_neon.studies.layers import read_config, read_scalars
+from adaptive_neon.studies.layers import FAST, read_config, read_scalars
 
 ROOT = Path(__file__).parents[2]
 MISSING = object()
@@ -14,7 +14,7 @@ RIVAL = [{"name": "a", "kind": "guidance"}]
 
 @pytest.fixture(scope="module")
 def schema():
-    return yaml.safe_load((ROOT / "schemas" / "config.schema.yaml").read_text())
+    return yaml.load((ROOT / "schemas" / "config.schema.yaml").read_text(), FAST)
 
 
 LISTED = [{"name": name, "pattern": pattern} for name, pattern in UNET_BLOCKS.items()]
