@@ -57,8 +57,7 @@ def train_digits_classifier(images: np.ndarray, labels: np.ndarray, width: int, 
 
 def extract_digits_features(classifier: Classifier, images: np.ndarray) -> np.ndarray:
     """Activations of the penultimate layer, after its ReLU, float32 [N, width]."""
-    hidden = np.maximum(_pixels(images) @ classifier["layer0.weight"] + classifier["layer0.bias"], 0)
-    return np.maximum(hidden @ classifier["layer1.weight"] + classifier["layer1.bias"], 0)
+    return _penultimate(classifier, _pixels(images))
 
 
 def classify_digits(classifier: Classifier, images: np.ndarray) -> np.ndarray:
@@ -120,26 +119,26 @@ def load_differentiable(path: str | Path, device: str = "cpu") -> Callable[["tor
     """The same features with their gradient: images of values 0 … 255, float32 [N, H, W, C] → float32 [N, D]."""
     import torch
 
+    from adaptive_neon.jobs.device import pick_device
+
     extract = load_extractor(path, device)
     if not isinstance(extract, partial):
         return extract.of_tensor
-    weights = {name: torch.from_numpy(array) for name, array in extract.args[0].items()}
-
-    def features(images: torch.Tensor) -> torch.Tensor:
-        hidden = images.flatten(1) / 255
-        for layer in ("layer0", "layer1"):
-            hidden = (
-                hidden @ weights[f"{layer}.weight"].to(hidden.device) + weights[f"{layer}.bias"].to(hidden.device)
-            ).relu()
-        return hidden
-
-    return features
+    weights = {name: torch.from_numpy(array).to(pick_device(device)) for name, array in extract.args[0].items()}
+    return lambda images: _penultimate(weights, images.flatten(1) / 255)
 
 
 def load_output(path: str | Path) -> np.ndarray | None:
     """Inception's last layer, features → logits [1008, 2048], if the file of the extractor has it."""
     with reading(path, "an extractor", "remove it and make it again"), safe_open(path, framework="numpy") as file:
         return file.get_tensor("output.weight") if "output.weight" in file.keys() else None  # noqa: SIM118
+
+
+def _penultimate(weights, pixels):
+    """The perceptron up to its penultimate layer, of NumPy's arrays or of torch's tensors."""
+    for layer in ("layer0", "layer1"):
+        pixels = (pixels @ weights[f"{layer}.weight"] + weights[f"{layer}.bias"]).clip(min=0)
+    return pixels
 
 
 def _pixels(images: np.ndarray) -> np.ndarray:
