@@ -25,16 +25,14 @@ def sample():
     names = params.get("points", ["images"])
     if inputs.get("tuned"):
         tuned = read_checkpoint(inputs.tuned)
+        block_of = assign_weights(base.weights, params.blocks, parse_point(names[0]))  # of all points of a cell
 
     def load_network(name):
         if inputs.get("weak"):
             w = next(iter(parse_point(name).values()))
             return Guided(load(base), load(read_checkpoint(inputs.weak)), w).to(device)
         if inputs.get("tuned"):
-            point = parse_point(name)
-            tensors = Merged(
-                base.tensors, tuned.tensors, point, assign_weights(base.weights, params.blocks, point)
-            )
+            tensors = Merged(base.tensors, tuned.tensors, parse_point(name), block_of)
             return load(Checkpoint(tensors, base.architecture)).to(device)
         return load(base).to(device)
 

@@ -29,8 +29,8 @@ with job(snakemake.log[0], snakemake.threads):
     weights = set(base.weights)
     block_of = assign_blocks([name for name in network.state_dict() if name in weights], params.blocks)
     blocks = list(dict.fromkeys(block_of.values()))
-    first = joined_cells(map(read_json, inputs.first))
-    (start,), _ = best_on_line(params.region, params.points, [first]).best()
+    singles = joined_cells(map(read_json, inputs.first))
+    (start,), _ = best_on_line(params.region, params.points, [singles]).best()
     drift = {
         name: torch.from_numpy(array).float().to(device)
         for name, array in Drift(base.tensors, tuned.tensors).items()

@@ -98,33 +98,21 @@ def draw_from_noise(
         guidance: scale of the classifier-free guidance, 1 for none (see `with_guidance`).
         shape: of the noise of an image; None for the image's own.
         guided: the noise level or time of an evaluation → whether it is guided.
+        differentiable: images with their gradient, by `to_levels`.
     """
     with torch.set_grad_enabled(True) if differentiable else torch.inference_mode():
-        x, labels = _solved(network, seeds, solve, classes, dtype, guidance, shape, guided)
+        device = next(network.parameters()).device
+        shape = shape or (network.img_channels, network.img_resolution, network.img_resolution)
+        noise, labels = seeded_noise(seeds, shape, network.label_dim, classes)
+        hot = one_hot(labels, network.label_dim, device)
+        if hot is None and guidance != 1:
+            raise InputError(f"sampler.guidance: {guidance}, but the model has no classes; remove it")
+        if guidance == 1:
+            evaluate = partial(network, class_labels=hot, dtype=dtype)
+        else:
+            evaluate = with_guidance(partial(network, dtype=dtype), hot, guidance, guided)
+        x = solve(evaluate, noise.to(device))
         return to_levels(x) if differentiable else to_uint8(x).cpu(), labels
-
-
-def _solved(
-    network: nn.Module,
-    seeds: Sequence[int],
-    solve: Callable[[Callable[..., Tensor], Tensor], Tensor],
-    classes: Sequence[int] | None,
-    dtype: torch.dtype,
-    guidance: float,
-    shape: Sequence[int] | None,
-    guided: Callable[[Tensor], bool],
-) -> tuple[Tensor, Tensor]:
-    device = next(network.parameters()).device
-    shape = shape or (network.img_channels, network.img_resolution, network.img_resolution)
-    noise, labels = seeded_noise(seeds, shape, network.label_dim, classes)
-    hot = one_hot(labels, network.label_dim, device)
-    if hot is None and guidance != 1:
-        raise InputError(f"sampler.guidance: {guidance}, but the model has no classes; remove it")
-    if guidance == 1:
-        evaluate = partial(network, class_labels=hot, dtype=dtype)
-    else:
-        evaluate = with_guidance(partial(network, dtype=dtype), hot, guidance, guided)
-    return solve(evaluate, noise.to(device)), labels
 
 
 def with_guidance(
