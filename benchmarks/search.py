@@ -1,20 +1,23 @@
 """How much FID a search of the weights loses, over the images that it draws.
 
     python benchmarks/search.py draw results/digits --kimg 12 --images 20000 --out benchmarks/surface-12
-    python benchmarks/search.py regret benchmarks/surface-12 --repetitions 200
-    python benchmarks/search.py noise benchmarks/surface-12 --repetitions 200
+    python benchmarks/search.py regret benchmarks/surface-12 --repetitions 100
+    python benchmarks/search.py noise benchmarks/surface-12 --repetitions 100
 
-`draw` keeps the features of the images of every point of a lattice of weights, all from the same seeds, in
-antithetic pairs; killed, it goes on where it was. The others compute from these files alone. A repetition of a
-search resamples the images, class by class, one by one or in pairs; between the points of the lattice, mean and
-second moments of the features are interpolated. The truth is that of all images of the lattice, taken as the
-population.
+`draw` keeps the features of the images of every point of a lattice of weights, and of a few points between, all
+from the same seeds, in antithetic pairs; killed, it goes on where it was. The others compute from these alone. A
+repetition of a search resamples the images, class by class, one by one or in pairs; between the points of the
+lattice, mean and second moments of the features are interpolated, which `regret` checks at the points between. The
+truth is that of all images of the lattice, taken as the population.
 """
 
 import argparse
+import os
 import shutil
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from itertools import product
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -27,15 +30,16 @@ from adaptive_neon.search.surface import as_places
 from scipy.optimize import minimize
 
 BLOCKS = ("enc", "mid", "dec")
-LATTICE = (0.0, 0.5, 1.0, 1.5)  # of each block
-COARSE = (0.0, 0.5, 1.0)  # is drawn first, and does where the rest is missing
+LATTICE = (0.0, 0.5, 1.0)  # of each block
+BETWEEN = [(0.25, 0.25, 0.25), (0.75, 0.75, 0.75), (0.25, 0.75, 0.5), (0.75, 0.25, 0.75), (0.5, 0.25, 1.0)]
 FIRST_SEED = 2_000_000_000  # far from those of any study
 SEED_BLOCKS = 10
 CLASSES = 10
 
 
-def features_of(study: Path, kimg: int, points: list[Point], seeds: range):
-    """Features [N, D] of the images of each point, one after the other, from antithetic starting noise."""
+def features_of(study: Path, kimg: int, point: Point, seeds: range) -> np.ndarray:
+    """Features [N, D] of the images of a point, from antithetic starting noise, drawn in one thread."""
+    import torch
     from adaptive_neon.evaluation.features import extract_features, load_extractor
     from adaptive_neon.families import family_of
     from adaptive_neon.families.batches import batch_size
@@ -47,38 +51,41 @@ def features_of(study: Path, kimg: int, points: list[Point], seeds: range):
     from adaptive_neon.merging.extrapolation import Merged
     from adaptive_neon.studies.config import block_patterns
 
+    torch.set_num_threads(1)
     config = read_json(study / "provenance.json")["config"]
     base = read_checkpoint(study / "base/model.safetensors")
     tuned = read_checkpoint(study / f"replica-0/finetune/{kimg}/model.safetensors")
     block_of = assign_blocks(base.weights, block_patterns(config))
     extract = load_extractor(study / f"reference/{config['features']['extractor']}.safetensors", "cpu")
     family, batch = family_of(base.architecture), batch_size("cpu", base.architecture["img_resolution"])
-    for point in points:
-        network = load(Checkpoint(Merged(base.tensors, tuned.tensors, point, block_of), base.architecture)).eval()
-        parts = []
-        for start in range(0, len(seeds), batch):
-            chunk = seeds[start : start + batch]
-            images, _ = family.draw(
-                network,
-                antithetic(chunk, CLASSES),
-                sampler=config["sampler"],
-                classes=balanced_classes(chunk, CLASSES),
-            )
-            parts.append(images.numpy())
-        yield extract_features(extract, np.concatenate(parts))
+    network = load(Checkpoint(Merged(base.tensors, tuned.tensors, point, block_of), base.architecture)).eval()
+    parts = []
+    for start in range(0, len(seeds), batch):
+        chunk = seeds[start : start + batch]
+        images, _ = family.draw(
+            network,
+            antithetic(chunk, CLASSES),
+            sampler=config["sampler"],
+            classes=balanced_classes(chunk, CLASSES),
+        )
+        parts.append(extract_features(extract, images.numpy()))
+    return np.concatenate(parts)
 
 
-def draw(study: Path, kimg: int, images: int, out: Path) -> None:
+def draw(study: Path, kimg: int, images: int, weights: list[float], processes: int, out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     shutil.copy(study / "reference/digits.npz", out / "reference.npz")
-    points = grid(dict.fromkeys(BLOCKS, LATTICE))
-    points.sort(key=lambda point: 1.5 in point.values())  # those of the coarser lattice first
+    between = [dict(zip(BLOCKS, place, strict=True)) for place in BETWEEN]
+    points = [*grid(dict.fromkeys(BLOCKS, weights)), *between]
     missing = [point for point in points if not (out / f"{point_name(point)}.npy").exists()]
     seeds = range(FIRST_SEED, FIRST_SEED + images)
-    for point, features in zip(missing, features_of(study, kimg, missing, seeds), strict=True):
-        np.save(out / "part.npy", features.astype(np.float32))
-        (out / "part.npy").rename(out / f"{point_name(point)}.npy")
-        print(point_name(point), flush=True)
+    os.environ["OMP_NUM_THREADS"] = "1"  # of the processes
+    with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
+        drawing = {pool.submit(features_of, study, kimg, point, seeds): point_name(point) for point in missing}
+        for done in as_completed(drawing):
+            np.save(out / "part.npy", done.result().astype(np.float32))
+            (out / "part.npy").rename(out / f"{drawing[done]}.npy")
+            print(drawing[done], flush=True)
 
 
 class World:
@@ -86,11 +93,11 @@ class World:
     seeds."""
 
     def __init__(self, folder: Path):
-        for nodes in (LATTICE, COARSE):
-            self.points = [point_name(point) for point in grid(dict.fromkeys(BLOCKS, nodes))]
-            if all((folder / f"{name}.npy").exists() for name in self.points):
-                break
-        self.axes = [nodes] * len(BLOCKS)
+        self.folder = folder
+        drawn = {place for name in folder.glob("*~*.npy") if (place := place_of(name.stem)) not in BETWEEN}
+        nodes = sorted(set().union(*drawn))
+        self.points = [point_name(point) for point in grid(dict.fromkeys(BLOCKS, nodes))]
+        self.axes = [tuple(nodes)] * len(BLOCKS)
         self.features = np.stack([np.load(folder / f"{name}.npy") for name in self.points])  # [P, N, D]
         self.reference = read_reference(folder / "reference.npz").statistics
         self.whole = moments_of(self.features)
@@ -107,6 +114,15 @@ class World:
         """FID of all images there are, taken as the whole population."""
         return fid(self.reference, *mixed(self.whole, self.mix(place)), 10**9)
 
+    def between(self) -> list[tuple[tuple[float, ...], float, float]]:
+        """Place, interpolated FID, and that of its own images, of each place that was drawn between."""
+        found = []
+        for place in BETWEEN:
+            features = np.load(self.folder / f"{point_name(dict(zip(BLOCKS, place, strict=True)))}.npy")
+            means, seconds = moments_of(features[None])
+            found.append((place, self.truth(np.array(place)), fid(self.reference, means[0], seconds[0], 10**9)))
+        return found
+
     def seeds(self, rng: np.random.Generator, count: int, kind: str = "independent") -> np.ndarray:
         """Places of resampled images: of `drawn` or else of balanced classes; antithetic pairs side by side."""
         images = self.features.shape[1]
@@ -116,6 +132,10 @@ class World:
             return np.stack([first, first + CLASSES], axis=1).ravel()
         classes = rng.integers(CLASSES, size=count) if kind == "drawn" else np.arange(count) % CLASSES
         return classes + CLASSES * rng.integers(images // CLASSES, size=count)
+
+
+def place_of(name: str) -> tuple[float, ...]:
+    return tuple(parse_point(name).values())
 
 
 def moments_of(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -222,7 +242,7 @@ NARROW, DEFAULT, WIDE = (0.5, 0.75, 1.0), (0.0, 0.5, 1.0), (0.0, 0.75, 1.5)
 SEARCHES = [
     *(Search("surface", images, 1, DEFAULT) for images in (200, 300, 400, 600)),
     *(Search("surface", images, 1, DEFAULT, noise="antithetic") for images in (100, 200, 400, 600)),
-    *(Search("grid", images, 1, NARROW) for images in (600, 100, 200, 300)),
+    *(Search("grid", images, 1, weights) for weights in (DEFAULT, NARROW) for images in (600, 100, 200, 300)),
     *(Search("surface", images, 1, NARROW) for images in (100, 150, 200, 300, 600)),
     *(Search("surface", images, 2, NARROW) for images in (100, 300)),
     *(Search("surface", images, rounds, WIDE) for images in (300, 600) for rounds in (1, 2)),
@@ -240,12 +260,16 @@ def regret(world: World, repetitions: int, searches: list[Search]) -> None:
     print(f"{world.features.shape[1]} images a point; weights of the lattice {world.axes[0]}")
     print(f"lowest FID {best.fun:.4f} at {np.round(best.x, 2)}; single {line.fun:.4f} at {line.x[0]:.2f};")
     print(f"base {world.truth(np.zeros(len(BLOCKS))):.4f}")
+    for place, interpolated, own in world.between():
+        print(f"between, at {place}: interpolated {interpolated:.4f}, by its own images {own:.4f}")
     print(
         "| search | noise | weights | images a point | rounds | of the base | images | regret, blocks "
         "| regret, single |"
     )
     print("| --- | --- | --- | --- | --- | --- | --- | --- | --- |")
     for search in searches:
+        if search.weights[-1] > world.axes[0][-1]:
+            continue
         rng = np.random.default_rng(0)
         lost, images = [], []
         for _ in range(repetitions):
@@ -296,6 +320,8 @@ def main() -> None:
     drawing.add_argument("study", type=Path)
     drawing.add_argument("--kimg", type=int, default=12)
     drawing.add_argument("--images", type=int, default=20_000, help="of each point; fewer take less time")
+    drawing.add_argument("--weights", type=float, nargs="+", default=LATTICE, help="of each block, in the lattice")
+    drawing.add_argument("--processes", type=int, default=os.cpu_count(), help="that draw, in a thread each")
     drawing.add_argument("--out", type=Path, required=True)
     for name, repetitions in (("regret", 100), ("noise", 400)):
         command = commands.add_parser(name)
@@ -303,7 +329,7 @@ def main() -> None:
         command.add_argument("--repetitions", type=int, default=repetitions)
     args = parser.parse_args()
     if args.command == "draw":
-        draw(args.study, args.kimg, args.images, args.out)
+        draw(args.study, args.kimg, args.images, args.weights, args.processes, args.out)
     elif args.command == "regret":
         regret(World(args.folder), args.repetitions, SEARCHES)
     else:

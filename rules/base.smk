@@ -63,6 +63,7 @@ else:
             model=BASE,
             state=BASE_STATE,
             losses=f"{RESULTS}/base/losses.csv",
+            averages=BASE_AVERAGES,
         log:
             logs("base"),
         benchmark:

@@ -15,6 +15,7 @@ from adaptive_neon.jobs.job import tie_jobs_to_workflow
 from adaptive_neon.jobs.lock import lock_results
 from adaptive_neon.rivals.plan import (
     AVERAGED,
+    EMA,
     GUIDANCE,
     SAMPLER,
     SYNTHETIC,
@@ -45,6 +46,12 @@ RESULTS = f"results/{config['experiment']}"
 
 BASE = f"{RESULTS}/base/model.safetensors"
 BASE_STATE = f"{RESULTS}/base/state.pt"
+# Moving averages of which those of other lengths are made.
+BASE_AVERAGES = (
+    [f"{RESULTS}/base/averages.safetensors"]
+    if (config["base"]["training"] or {}).get("average_kimg")
+    else []
+)
 # The frozen autoencoder or tokenizer of a family that draws latents or tokens.
 CODEC = (
     [f"{RESULTS}/base/codec.safetensors"]
@@ -169,6 +176,7 @@ def cell_models(wildcards):
     return {
         GUIDANCE: {"base": BASE, "weak": own["tuned"]},
         TRAINING: dict.fromkeys(("base", "tuned"), f"{shared}/training/{model}"),
+        EMA: dict.fromkeys(("base", "tuned"), f"{shared}/model.safetensors"),
         AVERAGED: own | {"tuned": f"{shared}/averaged/{model}"},
         SYNTHETIC: own | {"tuned": f"{folder}/finetune/{model}"},
     }[rival.kind]

@@ -5,6 +5,27 @@ RIVAL = f"{REPLICA}/rivals/{{rival}}"
 SHARED_RIVAL = f"{RESULTS}/rivals/{{rival}}"  # the same in all replicas
 
 
+rule reconstruct:
+    input:
+        base=BASE,
+        averages=BASE_AVERAGES,
+    output:
+        f"{SHARED_RIVAL}/model.safetensors",
+    log:
+        logs("rivals/{rival}/reconstruct"),
+    benchmark:
+        benchmarks("rivals/{rival}/reconstruct")
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=RUN["memory_mb"],
+        runtime=10,
+    params:
+        length=lambda wildcards: RIVALS[wildcards.rival].length,
+    script:
+        "../scripts/reconstruct.py"
+
+
 rule average:
     input:
         lambda wildcards: [
@@ -58,7 +79,7 @@ def real_training(wildcards):
     """The settings of a training on real images, that of the base model going on or one like the self-training."""
     start = RIVALS[wildcards.rival].start
     section = config["base"]["training"] if start == "base" else config["finetune"]
-    lengths = ("kimg", "snapshots_kimg")
+    lengths = ("kimg", "snapshots_kimg", "average_kimg")
     return {key: value for key, value in section.items() if key not in lengths}
 
 
@@ -94,7 +115,7 @@ use rule finetune as rival_training with:
 
 def rival_cell(rival, stage, kimg, point, name):
     """A file of a rival's cell, with the replica left open. A model that is the same at all snapshots has one cell."""
-    if rival.kind == SAMPLER and not rival.self_trained:
+    if rival.is_fixed:
         kimg = BASE_KIMG
     return f"{REPLICA}/rivals/{rival.name}/{stage}/{kimg}/{point}/{name}"
 

@@ -10,6 +10,7 @@ from adaptive_neon.families.loading import arrays, build, load_codec
 from adaptive_neon.jobs.device import pick_precision
 from adaptive_neon.jobs.job import job, progress_bar
 from adaptive_neon.jobs.rolling import RollingCheckpoint, fingerprint
+from adaptive_neon.training.averages import Averages
 from adaptive_neon.training.distributed import in_processes, process_group, rank
 from adaptive_neon.training.loop import Training, TrainingSettings, train, write_losses, write_state
 
@@ -24,6 +25,8 @@ with job(snakemake.log[0], snakemake.threads), process_group(run["device"]) as d
     network = build(params.architecture, settings.family).to(device)
     codec = load_codec(snakemake.input.codec, params.architecture, device)
     training = Training(network, settings, partial(family_of(params.architecture).loss, **codec))
+    if snakemake.output.averages and rank() == 0:
+        training.averages = Averages(network, params.training["average_kimg"] * 1000)
     rolling = RollingCheckpoint(
         snakemake.output.model,
         fingerprint([dict(params), run["device"], run["precision"]], snakemake.input),
@@ -34,5 +37,7 @@ with job(snakemake.log[0], snakemake.threads), process_group(run["device"]) as d
     if rank() == 0:
         write_losses(snakemake.output.losses, training.losses)
         write_state(snakemake.output.state, training)
+        if training.averages:
+            training.averages.write(snakemake.output.averages)
         write_checkpoint(snakemake.output.model, arrays(training.ema), params.architecture)
         rolling.clear()

@@ -19,6 +19,7 @@ def config(config, tiny):
     config["rivals"] = [
         {"name": "sims", "kind": "guidance", "searched": {"steps": [4, 8]}},
         {"name": "longer", "kind": "training"},
+        {"name": "short", "kind": "ema", "length": 0.05},
         {"name": "mean", "kind": "averaged", "weights": [0.75]},
         {"name": "fine", "kind": "synthetic", "sampler": {"steps": 16}},
         {"name": "slow", "kind": "sampler", "searched": {"steps": [16]}},
@@ -32,12 +33,14 @@ def test_candidates(config):
     assert {name: rival.candidates for name, rival in rivals.items()} == {
         "sims": ("all~0.5@steps~4", "all~0.5@steps~8", "all~1.0@steps~4", "all~1.0@steps~8"),
         "longer": ("all~0.0",),
+        "short": ("all~0.0",),
         "mean": ("all~0.75",),
         "fine": ("all~0.5", "all~1.0"),
         "slow": ("all~0.0@steps~16",),
         "slow-neon": ("all~0.5@steps~16",),
     }
-    assert [name for name, rival in rivals.items() if not rival.self_trained] == ["longer", "slow"]
+    assert [name for name, rival in rivals.items() if not rival.self_trained] == ["longer", "short", "slow"]
+    assert [name for name, rival in rivals.items() if rival.is_fixed] == ["short", "slow"]
 
 
 def test_settings_that_the_study_searches_are_searched_for_rivals_too(config):
@@ -54,6 +57,7 @@ def test_settings_that_the_study_searches_are_searched_for_rivals_too(config):
         ("global", "all~0.5", 15, 12, 1, 15),
         ("sims", "all~0.5@steps~4", 2 * 7, 12, 1, 15),
         ("longer", "all~0.0", 15, 12, 0, 15),
+        ("short", "all~0.0", 15, 0, 0, 15),
         ("mean", "all~0.75", 15, 3 * 12, 3, 15),
         ("fine", "all~1.0", 15, 12, 1, 31),
         ("slow", "all~0.0@steps~16", 31, 0, 0, 15),
@@ -79,6 +83,7 @@ def test_what_a_model_was_chosen_from(config, tiny):
         "blockwise": 2,
         "sims": 4,
         "longer": 1,
+        "short": 1,
         "mean": 1,
         "fine": 2,
         "slow": 1,
@@ -103,11 +108,12 @@ def test_estimate(config):
         ),  # replicas · snapshots; 4 and 8 steps, two networks
         "longer: training": (2, 24_000, 3.0),
         "longer: generate": (6, 6000, 8),
+        "short: generate": (3, 3000, 8),  # the same at all snapshots
         "mean: generate": (6, 6000, 8),
         "fine: synthetic": (3, 3000, 16),
         "fine: finetune": (6, 72_000, 3.0),
         "fine: generate": (6 * 3, 6 * 1200, 8),
-        "slow: generate": (3, 3000, 16),  # the same at all snapshots
+        "slow: generate": (3, 3000, 16),
         "slow-neon: generate": (6, 6000, 16),
     }
 

@@ -13,6 +13,7 @@ from adaptive_neon.rivals.results import (
     summarise,
     table_rows,
 )
+from adaptive_neon.studies.config import RIVAL_KEYS
 from study_entries import DIVERGED, T, metrics
 
 POINTS = {"base": "all~0.0", "global": "all~0.5", "blockwise": "all~0.75", "sims": "all~1.0@steps~4"}
@@ -105,5 +106,5 @@ def test_the_figure_has_every_model():
 
 
 def test_every_kind_has_a_style(config):
-    config["rivals"] = [{"name": kind, "kind": kind} for kind in KINDS.keys() - {"base", "neon"}]
+    config["rivals"] = [{"name": kind, "kind": kind} for kind in RIVAL_KEYS]
     assert {rival.kind for rival in read_rivals(config).values()} == KINDS.keys() - {"base", "neon"}

@@ -251,6 +251,13 @@ def test_faults_of_one_key(config, schema, refuses, key, value, words):
             "rivals.0.kind",
             "direction is random",
         ),
+        (
+            {"rivals": [{"name": "a", "kind": "ema", "length": 0.1}]},
+            "base.training.average_kimg",
+            "rivals.0, kind: ema, needs it",
+        ),
+        ({"rivals": [{"name": "a", "kind": "ema"}]}, "rivals.0.length", "give a number from 0.01 to 0.28"),
+        ({"base.training.average_kimg": 1}, "base.training.average_kimg", "more than 100 times in 160 kimg"),
         ({"rivals": [{"name": "a", "kind": "averaged"}]}, "rivals.0.kind", "one self-training; set replicas"),
         (
             {"rivals": [{"name": "a", "kind": "synthetic", "sampler": {"sigma_max": 0.001}}]},

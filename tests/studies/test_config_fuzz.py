@@ -287,6 +287,7 @@ def sound(draw):
     config["replicas"] = draw(st.integers(1, 3))
     config["loop"]["generations"] = draw(st.integers(0, 3))
     if method == "grid" and not config["loop"]["generations"]:
+        config["base"]["training"]["average_kimg"] = draw(st.floats(2, 300))
         config["rivals"] = draw(rivals(len(config["grid"]["weights"]), config["replicas"]))
     config["run"] |= {"sampling_batch": draw(st.integers(1, 600)), "shards": draw(st.integers(1, 9))}
     return config
@@ -301,6 +302,7 @@ def rivals(candidates, replicas):
         st.fixed_dictionaries(
             {"kind": st.just("training")}, optional={"as": st.sampled_from(["base", "finetune"])}
         ),
+        st.fixed_dictionaries({"kind": st.just("ema"), "length": st.floats(0.01, 0.28)}),
         st.fixed_dictionaries({"kind": st.just("synthetic"), "sampler": st.just({"rho": 5})}),
         st.fixed_dictionaries({"kind": st.just("sampler"), "searched": searched}, optional={"weights": weights}),
         *([st.just({"kind": "averaged"})] if replicas > 1 else []),

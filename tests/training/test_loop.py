@@ -12,6 +12,7 @@ import pytest
 import torch
 from adaptive_neon.families.edm import family as edm_family
 from adaptive_neon.jobs.rolling import RollingCheckpoint
+from adaptive_neon.training.averages import Averages
 from adaptive_neon.training.loop import (
     Training,
     TrainingSettings,
@@ -54,7 +55,7 @@ def rolling(tmp_path):
 
 def contents(training):
     """All that a training holds, not by way of its own `state_dict`, which might forget something."""
-    parts = (training.network, training.ema, training.optimizer)
+    parts = (training.network, training.ema, training.optimizer, *filter(None, [training.averages]))
     return [*(part.state_dict() for part in parts), training.images_seen, training.losses]
 
 
@@ -97,7 +98,12 @@ def test_segments_chain(start, rolling, data, tmp_path, changes):
 
 
 def test_a_killed_job_continues_from_its_rolling_state(start, rolling, data):
-    whole = start(**RAMPS)
+    def begin():
+        training = start(**RAMPS)
+        training.averages = Averages(training.network, 4)
+        return training
+
+    whole = begin()
     train(whole, *data, 16, rolling())
     ticks = []
 
@@ -107,12 +113,13 @@ def test_a_killed_job_continues_from_its_rolling_state(start, rolling, data):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train(start(**RAMPS), *data, 16, rolling(minutes=0), kill)
+        train(begin(), *data, 16, rolling(minutes=0), kill)
     ticks.clear()
-    continued = start(**RAMPS)
+    continued = begin()
     train(continued, *data, 16, rolling(), ticks.append)
     assert ticks == [8, 4, 4]
     assert_same(contents(continued), contents(whole))
+    assert list(continued.averages.kept) == [4, 8, 12, 16]
 
 
 def test_a_finished_rolling_state_needs_no_step(start, rolling, data):

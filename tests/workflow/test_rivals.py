@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 import yaml
 from adaptive_neon.data.images import read_images
-from adaptive_neon.families.checkpoints import read_checkpoint
+from adaptive_neon.families.checkpoints import TensorFile, read_checkpoint
 
 from . import runner
 
 RIVALS = [
     {"name": "sims", "kind": "guidance"},
     {"name": "longer", "kind": "training"},
+    {"name": "short", "kind": "ema", "length": 0.05},
     {"name": "coarse", "kind": "synthetic", "sampler": {"steps": 2}},
     {"name": "slow", "kind": "sampler", "searched": {"steps": [4]}},
 ]
@@ -69,7 +70,7 @@ def test_rivals_to_their_end(copy_of_finished):
     results = folder / "results/tiny"
     summary = json.loads((results / "rivals.json").read_text())
     models = summary["snapshots"][0]["models"]
-    assert list(models) == ["base", "global", "blockwise", "sims", "longer", "coarse", "slow"]
+    assert list(models) == ["base", "global", "blockwise", "sims", "longer", "short", "coarse", "slow"]
     assert {name: model["evaluations"] for name, model in models.items()} == dict.fromkeys(models, 5) | {
         "sims": 10,
         "slow": 7,
@@ -95,6 +96,15 @@ def test_rivals_to_their_end(copy_of_finished):
     plain, _ = read_images(results / f"replica-0/heldout/0/{base}/images.npz", base)
     assert guided.shape == plain.shape
     assert 0 < np.abs(guided.astype(int) - plain).mean() < 40
+
+    # At the end of the training a kept average of this length needs no others.
+    averages = TensorFile(results / "base/averages.safetensors")
+    last = max(int(name.split("/")[0]) for name in averages)
+    short = read_checkpoint(results / "rivals/short/model.safetensors").tensors
+    weights = [name for name in short if f"{last}/0.05/{name}" in averages]
+    assert len(weights) > 20
+    for name in weights:
+        np.testing.assert_allclose(short[name], averages[f"{last}/0.05/{name}"], atol=1e-6)
 
     # Training on equals training for longer from the start.
     longer = yaml.safe_load((runner.ROOT / "tests/tiny.yaml").read_text())["base"]["training"]["kimg"] + 1

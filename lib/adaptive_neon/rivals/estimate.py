@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from statistics import mean
 
-from adaptive_neon.rivals.plan import GUIDANCE, SAMPLER, SYNTHETIC, TRAINING, Rival, read_rivals
+from adaptive_neon.rivals.plan import GUIDANCE, SYNTHETIC, TRAINING, Rival, read_rivals
 from adaptive_neon.search.settings import parse_settings
 from adaptive_neon.studies.estimate import FEATURES, Rule
 from adaptive_neon.studies.plan import Study
@@ -37,7 +37,7 @@ def rules_of(config: Mapping, training_flop: float, drawing_flop: Callable[[Mapp
         if rival.kind == TRAINING:
             rules.append(Rule(_name(rival, "training"), snapshots, last, training_flop, training, gpu))
         searched = len(rival.candidates) if len(rival.candidates) > 1 else 0
-        times = replicas * (1 if rival.kind == SAMPLER and not rival.self_trained else snapshots)
+        times = replicas * (1 if rival.is_fixed else snapshots)
         work = times * (searched * config["search"]["images"] + config["heldout"]["images"])
         flop = mean(drawing_flop(config["sampler"] | parse_settings(name)) for name in rival.candidates)
         flop *= 2 if rival.kind == GUIDANCE else 1

@@ -14,6 +14,7 @@ KINDS = {  # of models → colour, marker and line
     "neon": CURVES[0] | {"marker": "s"},
     "guidance": CURVES[1],
     "training": CURVES[2] | {"marker": "^"},
+    "ema": {"color": "0.5", "marker": "d"},
     "averaged": CURVES[3] | {"marker": "v"},
     "synthetic": CURVES[4] | {"marker": "P"},
     "sampler": CURVES[5] | {"marker": "X"},

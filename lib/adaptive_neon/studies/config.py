@@ -23,12 +23,14 @@ FOLDERS = {  # of results
     "compare": "several studies on one page",
 }
 NARROWEST = 0.1  # range of the weights of a surface, whose points have two digits
+MOST_AVERAGES = 100  # times that two averages of the weights are kept in memory and in one file
 MOST_JOBS = 10_000  # of a study's search: planning them takes Snakemake a minute
 PARTLY_REAL = ("fixed", "fresh")  # the data of a loop's regime that have a share of real images
 JOBS_OF_A_GENERATION = 9  # of a loop, at most
 RIVAL_KEYS = {  # kind of a rival → its keys beside name and kind, and those that it needs
     "guidance": ({"weights", "searched"}, set()),
     "training": ({"as"}, set()),
+    "ema": ({"length"}, {"length"}),
     "averaged": ({"weights"}, set()),
     "synthetic": ({"weights", "sampler"}, {"sampler"}),
     "sampler": ({"weights", "searched"}, {"searched"}),
@@ -304,6 +306,13 @@ def _contradictions(config: Mapping) -> Iterator[tuple[str, str]]:
             "experiment",
             f"{config['experiment']} is the folder of {FOLDERS[config['experiment']]}; choose another name",
         )
+    training = config["base"]["training"] or {}
+    if training.get("average_kimg", math.inf) * MOST_AVERAGES < training.get("kimg", 0):
+        yield (
+            "base.training.average_kimg",
+            f"{training['average_kimg']:g} keeps averages more than {MOST_AVERAGES} times in "
+            f"{training['kimg']:g} kimg; a 16th of kimg is enough, {training['kimg'] / 16:g}",
+        )
     yield from _rival_contradictions(config)
     yield from _toy_contradictions(config["toy"])
     yield from _collapse_contradictions(config["collapse"])
@@ -475,12 +484,19 @@ def _rival_contradictions(config: Mapping) -> Iterator[tuple[str, str]]:
         for foreign in sorted(rival.keys() - known - {"name", "kind"}):
             yield f"{key}.{foreign}", f"no key of kind: {kind}; remove it"
         for missing in sorted(needed - rival.keys()):
-            yield f"{key}.{missing}", f"missing, but kind: {kind} needs it; give sampler settings"
+            what = "a number from 0.01 to 0.28" if missing == "length" else "sampler settings"
+            yield f"{key}.{missing}", f"missing, but kind: {kind} needs it; give {what}"
         if kind == "guidance" and not hasattr(family, "NOISE_LEVEL"):
             name = family_name(config["base"]["architecture"] or {})
             yield f"{key}.kind", f"guidance, but {name} predicts no noise or velocity to guide by; remove it"
         if kind == "training" and rival.get("as", "base") == "base" and not config["base"]["training"]:
             yield f"{key}.as", "base, but base.checkpoint brings no state of its training; set it to finetune"
+        if kind == "ema" and not (config["base"]["training"] or {}).get("average_kimg"):
+            if config["base"]["training"]:
+                kept = f"set it to a 16th of kimg, {config['base']['training']['kimg'] / 16:g}"
+                yield "base.training.average_kimg", f"missing, but rivals.{i}, kind: ema, needs it; {kept}"
+            else:
+                yield f"{key}.kind", "ema, but base.checkpoint brings no averages of its training; remove it"
         if kind == "synthetic" and config["direction"] == "random":
             yield f"{key}.kind", "synthetic, but direction is random, whatever the set; remove it"
         if kind == "averaged" and config["replicas"] < 2:

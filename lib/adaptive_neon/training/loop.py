@@ -18,6 +18,7 @@ from torch import nn
 from adaptive_neon.errors import InputError
 from adaptive_neon.jobs.files import check_zip, replacing
 from adaptive_neon.jobs.rolling import RollingCheckpoint
+from adaptive_neon.training.averages import Averages
 from adaptive_neon.training.distributed import add_up, processes, rank
 
 
@@ -49,7 +50,8 @@ class TrainingSettings:
     def from_section(cls, section: Mapping) -> "TrainingSettings":
         """The settings in `base.training` or `finetune` of a configuration, lengths of training left out."""
         own = {name.name for name in fields(cls)} - {"family"}
-        settings = {key: value for key, value in section.items() if key not in ("kimg", "snapshots_kimg")}
+        lengths = ("kimg", "snapshots_kimg", "average_kimg")
+        settings = {key: value for key, value in section.items() if key not in lengths}
         family = {key: settings.pop(key) for key in set(settings) - own}
         return cls(**settings, family=family)
 
@@ -62,6 +64,9 @@ class Training:
     """The state of a training: network, its moving average (EMA), optimizer, images seen, loss log.
 
     Of a network some of whose parameters ask for gradients these are trained, of any other all.
+
+    Attributes:
+        averages: further moving averages, whose length is chosen later.
     """
 
     network: nn.Module
@@ -69,6 +74,7 @@ class Training:
     loss: Loss  # of the network's family (see `protocol.Family.loss`)
     images_seen: int = 0
     losses: list[tuple[int, float]] = field(default_factory=list)  # of the current segment
+    averages: Averages | None = None
 
     def __post_init__(self):
         if not any(parameter.requires_grad for parameter in self.network.train().parameters()):
@@ -95,6 +101,7 @@ class Training:
             "optimizer": self.optimizer.state_dict(),
             "images_seen": self.images_seen,
             "losses": self.losses,
+            **({"averages": self.averages.state_dict()} if self.averages else {}),
         }
 
     def load_state_dict(self, state: dict) -> None:
@@ -104,12 +111,15 @@ class Training:
         self.optimizer.load_state_dict(state["optimizer"])
         self.images_seen = state["images_seen"]
         self.losses = list(state["losses"])
+        if self.averages:
+            self.averages.load_state_dict(state["averages"])
 
 
 def write_state(path: str | Path, training: Training) -> None:
-    """Write all that a later segment needs."""
+    """Write all that a later segment needs, which keeps no averages."""
+    state = {key: value for key, value in training.state_dict().items() if key != "averages"}
     with replacing(path) as temporary:
-        torch.save(training.state_dict(), temporary)
+        torch.save(state, temporary)
 
 
 def read_state(path: str | Path) -> dict:
@@ -223,6 +233,8 @@ def _step(training: Training, images: np.ndarray, labels: np.ndarray | None, dty
     training.optimizer.step()
     _update_ema(training)
     training.images_seen += settings.batch
+    if training.averages:
+        training.averages.update(network, training.images_seen)
     return mean
 
 
