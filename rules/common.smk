@@ -34,7 +34,9 @@ try:
     config.clear()
     config.update(checked)
     if workflow.is_main_process:  # the processes of its jobs need not wait for torch
-        check_network(config)
+        check_network(
+            config, Path(f"results/{config['experiment']}/base/model.safetensors")
+        )
     tie_jobs_to_workflow(workflow.is_main_process)
 except InputError as error:
     sys.exit(f"adaptive-neon: {error}")

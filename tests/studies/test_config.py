@@ -1,8 +1,10 @@
 import copy
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
+from adaptive_neon.families.checkpoints import write_checkpoint
 from adaptive_neon.families.networks.settings import UNET_BLOCKS
 from adaptive_neon.studies.config import block_patterns, check_config, check_network
 from adaptive_neon.studies.layers import FAST, read_config, read_scalars
@@ -326,6 +328,22 @@ def test_network(config, refuses, key, value, words):
     else:
         with refuses(words):
             check_network(config)
+
+
+@pytest.mark.parametrize("text", [None, "damaged"])
+def test_names_of_a_base_model_that_is_there(config, refuses, tmp_path, text):
+    """They are those of the file, if it is one of the architecture."""
+    base = tmp_path / "model.safetensors"
+    architecture = config["base"]["architecture"]
+    write_checkpoint(base, {"enc.only.weight": np.zeros(2, np.float32)}, architecture)
+    if text:
+        base.write_text(text)
+        check_network(config, base)
+        return
+    with refuses("matches no parameter"):
+        check_network(config, base)
+    config["base"]["architecture"] = {**architecture, "num_blocks": 2}
+    check_network(config, base)
 
 
 @pytest.mark.parametrize("architecture", [None, "as in the file"])

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import fdtri, stdtrit
 
 LEVEL = 0.95
 
@@ -89,6 +88,8 @@ def confidence_ellipse(values: np.ndarray, count: int = 100) -> np.ndarray:
 
     Hotelling's T²: (m − μ)ᵀ S⁻¹ (m − μ) ≤ 2(R − 1)/(R(R − 2))·F(2, R − 2).
     """
+    from scipy.special import fdtri
+
     runs = values.shape[1]
     radius = np.sqrt(2 * (runs - 1) / (runs * (runs - 2)) * fdtri(2, runs - 2, LEVEL))
     angles = np.linspace(0, 2 * np.pi, count)
@@ -121,4 +122,6 @@ def _student(estimate: float, error: float, freedom: float, level: float = LEVEL
 
 
 def _quantile(freedom: float, level: float = LEVEL) -> float:
+    from scipy.special import stdtrit  # slow to import, and planning a study needs no intervals
+
     return stdtrit(freedom, (1 + level) / 2)

@@ -4,6 +4,8 @@ import copy
 import difflib
 import math
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from jsonschema import Draft202012Validator, ValidationError
@@ -143,26 +145,43 @@ def check_sampler(sampler: Any, architecture: Mapping, where: str = "--sampler")
         raise InputError(f"{where}: {key}: {message}")
 
 
-def check_network(config: Mapping) -> None:
+def check_network(config: Mapping, base: Path | None = None) -> None:
     """Check that the architecture can be built and that the blocks split its parameters.
 
     A base.checkpoint without a whole base.architecture is known only after its import; the merge checks it then.
 
+    Args:
+        base: where the study's θ_r is, once it has been made.
+
     Raises:
         InputError: the first fault.
     """
-    import torch
-
-    from adaptive_neon.families.loading import build
-
     architecture = config["base"]["architecture"]
     if architecture is None or not architecture.keys() >= set(
         settings_of(architecture).SCHEMA["architecture"]["required"]
     ):
         return
-    with torch.device("meta"):
-        names = build(architecture).state_dict()
+    names = (base and _names_in(base, architecture)) or _names_of(architecture)
     assign_blocks(list(filter(settings_of(architecture).is_weight, names)), block_patterns(config))
+
+
+def _names_in(model: Path, architecture: Mapping) -> list[str]:
+    """The tensors of a file, without the start of torch; none where it isn't there, or of another architecture."""
+    from adaptive_neon.families.checkpoints import TensorFile, read_architecture
+
+    with suppress(InputError):
+        if model.exists() and read_architecture(model) == architecture:
+            return list(TensorFile(model))
+    return []
+
+
+def _names_of(architecture: Mapping) -> list[str]:
+    import torch
+
+    from adaptive_neon.families.loading import build
+
+    with torch.device("meta"):
+        return list(build(architecture).state_dict())
 
 
 def block_patterns(config: Mapping) -> dict[str, str]:

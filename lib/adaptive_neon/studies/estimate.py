@@ -15,9 +15,6 @@ from adaptive_neon.search.gradient import CHECKS
 from adaptive_neon.search.settings import split
 from adaptive_neon.studies.plan import Study
 
-# What a job is taken to sustain where no benchmark file tells: floating-point operations per second of these
-# networks. They are small for a GPU, which reaches a fifth to a tenth of its peak with them.
-FLOPS = {"cpu": 3e10, "V100": 9e12, "A100": 4e13, "H100": 1e14, "H200": 1e14}
 START_UP = 10.0  # s of a job before it computes
 FEATURES = {"inception": 1.14e10, "inception-clean": 1.14e10}  # FLOP an image (Inception-v3: 5.7 G multiply-adds)
 
