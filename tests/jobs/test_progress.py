@@ -46,6 +46,17 @@ def test_the_time_left_is_that_of_jobs_of_the_same_rule_side_by_side(clock):
     assert progress.seconds_left() == pytest.approx((6 + 5 * 10 + 10) / (44 / 24))
 
 
+def test_a_job_of_a_new_rule_counts_as_the_mean_of_all_jobs(clock):
+    """Not as the mean of all rules, of which one long job would make most."""
+    progress = Progress()
+    progress.plan({"base": 1, "generate": 9, "report": 1})
+    for job, (rule, seconds) in enumerate([("base", 90), *9 * [("generate", 5)]]):
+        progress.start(job, rule, None)
+        clock.now += seconds
+        progress.finish(job)
+    assert progress.seconds_left() == pytest.approx((90 + 9 * 5) / 10)
+
+
 def test_a_long_job_counts_by_its_progress_bar(clock, tmp_path):
     progress = Progress()
     progress.plan({"base": 1})

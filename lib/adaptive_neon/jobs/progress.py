@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import mean
 
 PERCENT = re.compile(rb"(\d{1,3})%\|")  # as tqdm draws it
 TAIL = 4096  # bytes of a log that hold its last bar
@@ -83,7 +84,8 @@ class Progress:
                 known[job.rule] = (now - job.begun) / fraction
         if self.main not in known:
             return None
-        typical = sum(known.values()) / len(known)
+        finished = [seconds for times in self.seconds.values() for seconds in times]
+        typical = mean(finished or known.values())
         left = sum(count * known.get(rule, typical) for rule, count in self.waiting.items()) + self.added * typical
         rest = [max(0.0, known.get(job.rule, typical) - (now - job.begun)) for job in self.running.values()]
         worked = sum(map(sum, self.seconds.values())) + sum(now - job.begun for job in self.running.values())
