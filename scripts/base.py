@@ -38,6 +38,6 @@ with job(snakemake.log[0], snakemake.threads), process_group(run["device"]) as d
         write_losses(snakemake.output.losses, training.losses)
         write_state(snakemake.output.state, training)
         if training.averages:
-            training.averages.write(snakemake.output.averages)
+            training.averages.write(snakemake.output.averages[0])
         write_checkpoint(snakemake.output.model, arrays(training.ema), params.architecture)
         rolling.clear()

@@ -6,5 +6,5 @@ from adaptive_neon.training.averages import Reconstructed
 
 with job(snakemake.log[0], snakemake.threads):
     base = read_checkpoint(snakemake.input.base)
-    model = Reconstructed(base.tensors, snakemake.input.averages, snakemake.params.length)
+    model = Reconstructed(base.tensors, snakemake.input.averages[0], snakemake.params.length)
     write_checkpoint(snakemake.output[0], model, base.architecture)
