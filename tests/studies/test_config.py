@@ -335,7 +335,7 @@ def test_names_of_a_base_model_that_is_there(config, refuses, tmp_path, text):
     """They are those of the file, if it is one of the architecture."""
     base = tmp_path / "model.safetensors"
     architecture = config["base"]["architecture"]
-    write_checkpoint(base, {"enc.only.weight": np.zeros(2, np.float32)}, architecture)
+    write_checkpoint(base, {"model.enc.8x8_conv.weight": np.zeros(2, np.float32)}, architecture)
     if text:
         base.write_text(text)
         check_network(config, base)
