@@ -104,25 +104,35 @@ def text_pipeline(library, text_library, folder, kind="sd", prediction="epsilon"
         "pooled_projection_dim": 12,
         "pos_embed_max_size": 4,
     }
-    if kind == "sd3":
+    if kind in ("sd3", "sd3-t5"):
         parts = {
             "transformer": library.SD3Transformer2DModel(**transformer),
             "text_encoder_3": None,
             "tokenizer_3": None,
         }
-    else:
+    if kind == "sd3-t5":
+        pieces = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0), *((piece, -3.0) for piece in ["▁", *letters])]
+        config = text_library.T5Config(
+            vocab_size=32, d_model=24, d_kv=8, d_ff=32, num_layers=2, num_heads=2, feed_forward_proj="gated-gelu"
+        )
+        parts |= {
+            "text_encoder_3": text_library.T5EncoderModel(config),
+            "tokenizer_3": text_library.T5TokenizerFast(vocab=pieces, extra_ids=0),
+        }
+    if kind in ("sd", "sdxl"):
         parts = {"unet": library.UNet2DConditionModel(**unet)}
-    vae = without_class(AUTOENCODER) | ({"shift_factor": 0.1} if kind == "sd3" else {})
+    vae = without_class(AUTOENCODER) | ({"shift_factor": 0.1} if kind.startswith("sd3") else {})
     projected = "CLIPTextModelWithProjection"
     parts |= {
         "vae": library.AutoencoderKL(**vae),
-        "text_encoder": text(projected if kind == "sd3" else "CLIPTextModel", 8, "quick_gelu"),
+        "text_encoder": text(projected if kind.startswith("sd3") else "CLIPTextModel", 8, "quick_gelu"),
         "tokenizer": tokenizer("tokenizer"),
     }
     if kind != "sd":
         parts |= {"text_encoder_2": text(projected, 12, "gelu"), "tokenizer_2": tokenizer("tokenizer_2")}
     for part in parts.values():
         if isinstance(part, torch.nn.Module):
+            part.eval()
             with torch.no_grad():
                 for parameter in part.parameters():
                     parameter.add_(0.1 * torch.randn_like(parameter))

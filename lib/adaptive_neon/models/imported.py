@@ -26,7 +26,7 @@ from adaptive_neon.families.diffusers.folder import (
     write_prompts,
 )
 from adaptive_neon.families.diffusers.prompts import read_prompts
-from adaptive_neon.families.diffusers.text import published_name, tokens
+from adaptive_neon.families.diffusers.text import is_kept, published_name, tokens
 from adaptive_neon.jobs.files import sha256_of
 from adaptive_neon.models.opening import Component, open_model
 from adaptive_neon.models.outputs import describe, folder_like
@@ -170,7 +170,7 @@ def _with_text(path: Path, autoencoder: Mapping[str, np.ndarray], architecture: 
     for encoder, config in architecture["text_encoders"].items():
         tokenizer = tokenizer_of(encoder)
         for name, array in Arrays(_component(path, encoder)).items():
-            if not name.endswith("position_ids"):  # a constant, in old files
+            if is_kept(name):
                 tensors[f"{encoder}.{published_name(name, config['_class_name'])}"] = array
         tensors[f"{encoder}_tokens"] = tokens(path / tokenizer, config, architecture["prompts"])
         content = b"".join(
@@ -190,7 +190,7 @@ def _component(path: Path, name: str) -> Component:
 def _digest(folder: Path, prompts: Path | None) -> str:
     """One number for what is read of a model: sha256 of the list of its files with their sha256."""
     model = open_model(folder)
-    configs = [file for file in model.others if file.suffix == ".json" or file.name == "merges.txt"]
+    configs = [file for file in model.others if file.suffix in (".json", ".model") or file.name == "merges.txt"]
     listed = {str(file): sha256_of(folder / file) for file in sorted([*model.sources, *configs])}
     listed |= {"prompts": sha256_of(prompts)} if prompts else {}
     return hashlib.sha256(json.dumps(listed, sort_keys=True).encode()).hexdigest()

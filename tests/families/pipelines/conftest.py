@@ -31,7 +31,7 @@ def text_folders(library, text_library, tmp_path_factory):
     """Pipelines that draw from prompts, name → its folder and the pipeline; and the file of the prompts."""
     folder = tmp_path_factory.mktemp("text")
     (folder / "prompts.txt").write_text("\n".join(PROMPTS))
-    kinds = {"sd": ("sd",), "sd-v": ("sd", "v_prediction"), "sdxl": ("sdxl",), "sd3": ("sd3",)}
+    kinds = {name: (name,) for name in ("sd", "sdxl", "sd3", "sd3-t5")} | {"sd-v": ("sd", "v_prediction")}
     made = {name: text_pipeline(library, text_library, folder / name, *kind) for name, kind in kinds.items()}
     return {name: (folder / name, pipeline) for name, pipeline in made.items()}, folder / "prompts.txt"
 

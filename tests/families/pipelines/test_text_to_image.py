@@ -18,7 +18,7 @@ from tiny_pipelines import PIXELS, PROMPTS
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 SEEDS, CLASSES = [7, 0, 123_456, 3], [2, 0, 3, 2]
 FLOAT = torch.float32
-every = pytest.mark.parametrize("name", ["sd", "sd-v", "sdxl", "sd3"])
+every = pytest.mark.parametrize("name", ["sd", "sd-v", "sdxl", "sd3", "sd3-t5"])
 
 
 def opened(folder, prompts=None):
@@ -63,7 +63,7 @@ def conditions(name, pipeline, prompts):
     """What the network takes of prompts, by the pipeline's own encoder."""
     if name.startswith("sd-") or name == "sd":
         return {"encoder_hidden_states": pipeline.encode_prompt(prompts, "cpu", 1, False)[0]}
-    if name == "sd3":
+    if name.startswith("sd3"):
         hidden, _, pooled, _ = pipeline.encode_prompt(prompts, prompts, prompts)
         return {"encoder_hidden_states": hidden, "pooled_projections": pooled}
     hidden, null, pooled, null_pooled = pipeline.encode_prompt(prompts, device="cpu")
@@ -92,9 +92,9 @@ def test_the_loss_is_its_formula(text_folders, name):
     def expected(prompts):
         torch.manual_seed(1)
         z = pipeline.vae.encode(images.permute(0, 3, 1, 2) / 127.5 - 1).latent_dist.sample()
-        z = (z - (0.1 if name == "sd3" else 0)) * 0.7
+        z = (z - (0.1 if name.startswith("sd3") else 0)) * 0.7
         noise = torch.randn_like(z)
-        if name == "sd3":
+        if name.startswith("sd3"):
             odds = torch.randn(4).exp().view(-1, 1, 1, 1)  # u/(1 − u); the shift multiplies them
             b = 3 * odds / (1 + 3 * odds)
             a, t, target = 1 - b, 1000 * b.flatten(), noise - z
@@ -103,13 +103,13 @@ def test_the_loss_is_its_formula(text_folders, name):
             alpha = torch.cumprod(1 - torch.linspace(1e-4**0.5, 0.02**0.5, 100) ** 2, 0)[t].view(-1, 1, 1, 1)
             a, b = alpha.sqrt(), (1 - alpha).sqrt()
             target = a * noise - b * z if name == "sd-v" else noise
-        trained = pipeline.transformer if name == "sd3" else pipeline.unet
+        trained = pipeline.transformer if name.startswith("sd3") else pipeline.unet
         given = conditions(name, pipeline, prompts)
         return (trained(a * z + b * noise, timestep=t, **given).sample - target).square()
 
     with torch.no_grad():
-        torch.testing.assert_close(loss(0), expected([PROMPTS[i] for i in labels]), atol=1e-5, rtol=1e-4)
-        torch.testing.assert_close(loss(1 - 1e-7), expected([""] * 4), atol=1e-5, rtol=1e-4)
+        torch.testing.assert_close(loss(0), expected([PROMPTS[i] for i in labels]), atol=5e-5, rtol=5e-4)
+        torch.testing.assert_close(loss(1 - 1e-7), expected([""] * 4), atol=5e-5, rtol=5e-4)
         assert not torch.allclose(loss(0), loss(1 - 1e-7))
 
 
@@ -233,8 +233,8 @@ def edit(path, **changes):
         (lambda f: edit(f / "unet/config.json", in_channels=9), ["in_channels: 9"]),
         (lambda f: [file.write_text("{") for file in (f / "tokenizer").iterdir()], ["not a tokenizer"]),
         (
-            lambda f: edit(f / "model_index.json", text_encoder_3=["transformers", "T5EncoderModel"]),
-            ["text_encoder_3=None"],
+            lambda f: edit(f / "model_index.json", text_encoder=["transformers", "T5EncoderModel"]),
+            ["text_encoder is", "only a CLIPTextModel"],
         ),
         (lambda f: shutil.rmtree(f / "tokenizer"), ["tokenizer: no such file"]),
         (lambda f: (f / "text_encoder/model.safetensors").unlink(), ["text_encoder: holds no weights"]),
@@ -244,6 +244,26 @@ def test_damaged_folders_are_one_line(tmp_path, text_folders, refuses, damage, w
     folders, prompts = text_folders
     folder = tmp_path / "A"
     shutil.copytree(folders["sd"][0], folder)
+    damage(folder)
+    with refuses(*words):
+        opened(folder, prompts)
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (lambda f: edit(f / "text_encoder_3/config.json", d_model=16), ["[8, 12, 16] numbers"]),
+        (lambda f: edit(f / "text_encoder_3/config.json", d_ff=10**9), ["d_ff"]),
+        (lambda f: edit(f / "text_encoder_3/config.json", num_layers=3), ["text_encoder_3"]),
+        (lambda f: edit(f / "text_encoder_3/config.json", vocab_size=20), ["tokens are not those"]),
+        (lambda f: edit(f / "model_index.json", tokenizer_3=[None, None]), ["tokenizer_3 is", "T5Tokenizer"]),
+        (lambda f: shutil.rmtree(f / "tokenizer_3"), ["tokenizer_3: no such file"]),
+    ],
+)
+def test_a_damaged_t5_is_one_line(tmp_path, text_folders, refuses, damage, words):
+    folders, prompts = text_folders
+    folder = tmp_path / "A"
+    shutil.copytree(folders["sd3-t5"][0], folder)
     damage(folder)
     with refuses(*words):
         opened(folder, prompts)

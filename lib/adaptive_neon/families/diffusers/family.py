@@ -16,10 +16,10 @@ from torch import Tensor, nn
 
 from adaptive_neon.errors import InputError
 from adaptive_neon.families.diffusers.codec import decode, encode, fit
-from adaptive_neon.families.diffusers.folder import TEXT_ENCODERS, TEXT_MODELS, images_of
+from adaptive_neon.families.diffusers.folder import OPTIONAL_ENCODER, TEXT_ENCODERS, TEXT_MODELS, images_of
 from adaptive_neon.families.diffusers.libraries import library
 from adaptive_neon.families.diffusers.settings import FLOW, LABEL_DROPOUT
-from adaptive_neon.families.diffusers.text import WITHOUT_T5, TextToImage, positions
+from adaptive_neon.families.diffusers.text import T5_LENGTH, TextToImage, positions
 from adaptive_neon.families.flop import BACKWARD, count_flop
 from adaptive_neon.families.pixels import from_uint8, to_uint8
 from adaptive_neon.families.sampling import noise_and_streams, with_guidance
@@ -102,18 +102,23 @@ def _check_text(known: Mapping) -> None:
     for key in ("codec", "text_encoders", "tokenizers"):
         if model["_class_name"] in TEXT_MODELS and not known.get(key):
             raise InputError(f"architecture.{key} is missing, which a {model['_class_name']} needs; add it")
-    widths = [config.get("hidden_size", 512) for config in encoders.values()]
+    clip = {name: config for name, config in encoders.items() if name != OPTIONAL_ENCODER}
+    widths = [config.get("hidden_size", 512) for config in clip.values()]
+    of_t5 = [encoders[name].get("d_model", 512) for name in encoders if name not in clip]
     fits = {
         "UNet2DConditionModel": lambda: (
             sum(widths) == model["cross_attention_dim"]
             and (model["addition_embed_type"] == "text_time") == (len(widths) > 1)
         ),
-        "SD3Transformer2DModel": lambda: sum(widths) <= model["joint_attention_dim"],
+        "SD3Transformer2DModel": lambda: (
+            sum(widths) <= model["joint_attention_dim"] and of_t5 in ([], [model["joint_attention_dim"]])
+        ),
     }.get(model["_class_name"], lambda: not widths)
     classes = {name: config["_class_name"] for name, config in encoders.items()}
-    if classes != TEXT_ENCODERS.get(known.get("pipeline"), {}) or not fits():
+    expected = TEXT_ENCODERS.get(known.get("pipeline"), {})
+    if classes not in (expected, {name: expected[name] for name in expected if name in clip}) or not fits():
         raise InputError(
-            f"architecture.text_encoders: encodings of {widths} numbers are not what the network takes; "
+            f"architecture.text_encoders: encodings of {widths + of_t5} numbers are not what the network takes; "
             "get the folder again"
         )
 
@@ -349,10 +354,10 @@ def _flop_of_parts(architecture: str) -> tuple[float, float, float]:
 
 def _text_condition(known: Mapping) -> dict:
     """What a network takes of a prompt, without content."""
-    *_, encoder = known["text_encoders"].values()
+    *_, encoder = (config for name, config in known["text_encoders"].items() if name != OPTIONAL_ENCODER)
     model, length = known["model"], positions(encoder)
     if "joint_attention_dim" in model:
-        hidden = torch.zeros(1, length + WITHOUT_T5, model["joint_attention_dim"])
+        hidden = torch.zeros(1, length + T5_LENGTH, model["joint_attention_dim"])
         return {
             "encoder_hidden_states": hidden,
             "pooled_projections": torch.zeros(1, model["pooled_projection_dim"]),

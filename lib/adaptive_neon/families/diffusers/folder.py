@@ -33,9 +33,15 @@ TEXT_ENCODERS: dict[str, dict[str, str]] = {
         "text_encoder": "CLIPTextModel",
         "text_encoder_2": "CLIPTextModelWithProjection",
     },
-    "StableDiffusion3Pipeline": dict.fromkeys(("text_encoder", "text_encoder_2"), "CLIPTextModelWithProjection"),
+    "StableDiffusion3Pipeline": {
+        "text_encoder": "CLIPTextModelWithProjection",
+        "text_encoder_2": "CLIPTextModelWithProjection",
+        "text_encoder_3": "T5EncoderModel",
+    },
 }
+OPTIONAL_ENCODER = "text_encoder_3"
 TOKENIZER_CLASSES = ("CLIPTokenizer", "CLIPTokenizerFast")
+T5_TOKENIZER_CLASSES = ("T5TokenizerFast", "T5Tokenizer")
 PROMPTS = "prompts.txt"  # of an improved model, in its folder
 # How the pipelines draw where nothing else is said.
 SAMPLERS = {
@@ -102,17 +108,18 @@ def tokenizer_of(encoder: str) -> str:
     return encoder.replace("text_encoder", "tokenizer")
 
 
+def _tokenizer_classes(tokenizer: str) -> tuple[str, ...]:
+    return T5_TOKENIZER_CLASSES if tokenizer == tokenizer_of(OPTIONAL_ENCODER) else TOKENIZER_CLASSES
+
+
 def _text(folder: Path, pipeline: str, index: Mapping) -> dict:
     """The configurations of the text encoders, and the files of their tokenizers, name → bytes."""
-    if index.get("text_encoder_3", [None])[0]:
-        raise InputError(
-            f"{folder}: a text_encoder_3, which is not read; save the pipeline with text_encoder_3=None and "
-            "tokenizer_3=None"
-        )
     encoders, tokenizers = {}, {}
     for encoder, cls in TEXT_ENCODERS[pipeline].items():
         tokenizer = tokenizer_of(encoder)
-        for name, known in ((encoder, (cls,)), (tokenizer, TOKENIZER_CLASSES)):
+        if encoder == OPTIONAL_ENCODER and index.get(encoder) in (None, [None, None]):
+            continue
+        for name, known in ((encoder, (cls,)), (tokenizer, _tokenizer_classes(tokenizer))):
             entry = index.get(name)
             if entry not in [["transformers", cls] for cls in known]:
                 raise InputError(
@@ -120,7 +127,7 @@ def _text(folder: Path, pipeline: str, index: Mapping) -> dict:
                 )
         encoders[encoder] = _object(folder / encoder / "config.json") | {"_class_name": cls}
         with reading(folder / tokenizer, "a tokenizer"):
-            files = sorted(f for f in (folder / tokenizer).iterdir() if f.suffix in (".json", ".txt"))
+            files = sorted(f for f in (folder / tokenizer).iterdir() if f.suffix in (".json", ".txt", ".model"))
             sizes = {file.name: file.stat().st_size for file in files if file.name[0] != "."}
         if not 0 < sum(sizes.values()) <= LARGEST_TOKENIZER:
             raise InputError(
@@ -219,18 +226,15 @@ def _write_text(folder: Path, architecture: Mapping, codec: Mapping[str, np.ndar
         _write(folder / name / "config.json", {key: config[key] for key in config.keys() - {"_class_name"}})
         _write_weights(folder / name / "model.safetensors", _under(name, codec), {})
     for name, sizes in architecture["tokenizers"].items():
-        index[name] = ["transformers", TOKENIZER_CLASSES[0]]
+        index[name] = ["transformers", _tokenizer_classes(name)[0]]
         for file, content in tokenizer_files(sizes, codec[name]).items():
             with replacing(folder / name / file) as temporary:
                 temporary.write_bytes(content)
-    return (
-        index
-        | {
-            "StableDiffusionPipeline": {"requires_safety_checker": False},
-            "StableDiffusionXLPipeline": {key: architecture.get(key) for key in ("force_zeros_for_empty_prompt",)},
-            "StableDiffusion3Pipeline": {key: [None, None] for key in ("text_encoder_3", "tokenizer_3")},
-        }[architecture["pipeline"]]
-    )
+    return {
+        "StableDiffusionPipeline": {"requires_safety_checker": False},
+        "StableDiffusionXLPipeline": {key: architecture.get(key) for key in ("force_zeros_for_empty_prompt",)},
+        "StableDiffusion3Pipeline": {key: [None, None] for key in ("text_encoder_3", "tokenizer_3")},
+    }[architecture["pipeline"]] | index
 
 
 def _under(prefix: str, tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -37,6 +37,7 @@ def text_library() -> ModuleType:
 
         transformers.utils.logging.set_verbosity_error()
         transformers.CLIPTextModel, transformers.CLIPTokenizer  # noqa: B018
+        transformers.T5EncoderModel, transformers.T5TokenizerFast  # noqa: B018
     return transformers
 
 

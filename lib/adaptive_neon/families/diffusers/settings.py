@@ -9,6 +9,7 @@ from adaptive_neon.errors import InputError
 from adaptive_neon.families.diffusers.folder import (
     LARGEST_TOKENIZER,
     MODELS,
+    OPTIONAL_ENCODER,
     PIPELINES,
     TEXT_ENCODERS,
     TEXT_MODELS,
@@ -69,7 +70,7 @@ _BLOCKS = {
 }
 _ENCODERS = {  # name → its possible classes
     name: sorted({encoders[name] for encoders in TEXT_ENCODERS.values() if name in encoders})
-    for name in TEXT_ENCODERS["StableDiffusionXLPipeline"]
+    for name in TEXT_ENCODERS["StableDiffusion3Pipeline"]
 }
 _ENCODER = {
     "vocab_size": COUNT | {"maximum": 1_000_000},
@@ -78,6 +79,12 @@ _ENCODER = {
     "num_hidden_layers": _LAYERS,
     "max_position_embeddings": COUNT | {"maximum": 1024},
     "projection_dim": WIDTH,
+    "d_model": WIDTH,
+    "d_kv": WIDTH,
+    "d_ff": COUNT | {"maximum": 65_536},
+    "num_layers": _LAYERS,
+    "num_heads": COUNT | {"maximum": 256},
+    "relative_attention_num_buckets": COUNT | {"maximum": 1024},
     "use_attention_mask": {"enum": [False, None]},
 }
 _FILES = {  # of a tokenizer, name → bytes
@@ -85,7 +92,7 @@ _FILES = {  # of a tokenizer, name → bytes
     "additionalProperties": False,
     "properties": {},
     "patternProperties": {
-        r"^\w[\w.-]*\.(json|txt)\Z": {"type": "integer", "minimum": 0, "maximum": LARGEST_TOKENIZER}
+        r"^\w[\w.-]*\.(json|txt|model)\Z": {"type": "integer", "minimum": 0, "maximum": LARGEST_TOKENIZER}
     },
 }
 
@@ -269,7 +276,8 @@ def upstream_usage(architecture: Mapping, path: str) -> str:
     asked = {"DiTPipeline": "class_labels=[0]"}.get(pipeline, "")
     if prompts := architecture.get("prompts"):
         asked = repr(prompts[0])
-    without = ", text_encoder_3=None, tokenizer_3=None" if pipeline == "StableDiffusion3Pipeline" else ""
+    has_none = pipeline == "StableDiffusion3Pipeline" and OPTIONAL_ENCODER not in architecture["text_encoders"]
+    without = ", text_encoder_3=None, tokenizer_3=None" if has_none else ""
     return (
         f"# with diffusers\npipeline = diffusers.{pipeline}.from_pretrained({path!r}{without})\n"
         f"images = pipeline({asked}).images"

@@ -3,7 +3,8 @@
 They stand in the codec, beside the autoencoder, with the prompts as tokens. Prompts are encoded as in diffusers'
 pipelines: Stable Diffusion takes the last hidden states of one encoder (Rombach et al. 2022, arXiv 2112.10752);
 SDXL the last but one of two, and the pooled projection of the second (Podell et al. 2023, arXiv 2307.01952); SD3
-the same with both pooled projections (Esser et al. 2024, arXiv 2403.03206), here without its T5.
+the same with both pooled projections, and then the last hidden states of a T5, or zeros in their place (Esser et
+al. 2024, arXiv 2403.03206).
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,7 +19,8 @@ from adaptive_neon.errors import InputError
 from adaptive_neon.families.diffusers.libraries import text_library
 from adaptive_neon.jobs.foreign import reading, reason
 
-WITHOUT_T5 = 256  # tokens of zeros that stand for those of T5
+T5 = "T5EncoderModel"
+T5_LENGTH = 256  # its tokens
 
 
 class TextToImage(nn.Module):
@@ -48,17 +50,22 @@ class TextToImage(nn.Module):
     @torch.no_grad()
     def encode_prompts(self, classes: Tensor) -> dict[str, Tensor]:
         """What a network takes of the prompts of K classes, each [K, …]; class N is the empty prompt."""
+        encoders = {name: self.get_submodule(name) for name in self.encoders}
+        given = {name: self.get_buffer(f"{name}_tokens")[classes] for name in encoders}
         outputs = [
-            self.get_submodule(name)(self.get_buffer(f"{name}_tokens")[classes], output_hidden_states=True)
-            for name in self.encoders
+            encoder(given[name], output_hidden_states=True)
+            for name, encoder in encoders.items()
+            if not isinstance(encoder, _T5)
         ]
         if len(outputs) == 1:
             return {"encoder_hidden_states": outputs[0].last_hidden_state}
         hidden = torch.cat([output.hidden_states[-2] for output in outputs], dim=-1)
         if self.joint:
             pooled = torch.cat([output.text_embeds for output in outputs], dim=-1)
-            padding = (0, self.joint - hidden.shape[-1], 0, WITHOUT_T5)
-            return {"encoder_hidden_states": F.pad(hidden, padding), "pooled_projections": pooled}
+            further = [encoder(given[name]) for name, encoder in encoders.items() if isinstance(encoder, _T5)]
+            further = further or [hidden.new_zeros(len(hidden), T5_LENGTH, self.joint)]
+            padded = F.pad(hidden, (0, self.joint - hidden.shape[-1]))
+            return {"encoder_hidden_states": torch.cat([padded, *further], dim=1), "pooled_projections": pooled}
         pooled = outputs[-1].text_embeds
         if self.zero_null:
             some = (classes != self.null).to(hidden.dtype)
@@ -79,8 +86,22 @@ class _Prefixed(nn.Module):
         return self.text_model(*args, **kwargs)
 
 
+class _T5(nn.Module):
+    """A `T5EncoderModel` with one table of embeddings, `shared`, as in published files."""
+
+    def __init__(self, encoder: nn.Module):
+        super().__init__()
+        self.shared, self.encoder = encoder.shared, encoder.encoder
+        self.encoder.embed_tokens = None
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        return self.encoder(inputs_embeds=self.shared(tokens)).last_hidden_state
+
+
 def positions(config: Mapping) -> int:
     """The number of tokens that a text encoder takes."""
+    if config["_class_name"] == T5:
+        return T5_LENGTH
     return config.get("max_position_embeddings", 77)
 
 
@@ -96,14 +117,23 @@ def _encoder(name: str, config: Mapping) -> nn.Module:
             f"architecture.text_encoders.{name}: no {cls.__name__} can have it ({reason(error)}); "
             "correct the arguments"
         ) from None
+    if cls.__name__ == T5:
+        return _T5(encoder)
     for module in encoder.modules():
         if hasattr(module, "position_ids"):  # which no file holds
             module.position_ids = torch.arange(positions(config)).expand(1, -1)
     return encoder if cls.__name__ == "CLIPTextModelWithProjection" else _Prefixed(encoder)
 
 
+def is_kept(name: str) -> bool:
+    """Whether a tensor of a text encoder is more than a constant or another's copy, which some files have too."""
+    return not name.endswith(("position_ids", "embed_tokens.weight"))
+
+
 def published_name(name: str, cls: str) -> str:
     """The name of a tensor of a text encoder of this class as published files have it."""
+    if cls == T5:
+        return name
     if cls == "CLIPTextModelWithProjection" or name.startswith("text_model."):
         return name
     return f"text_model.{name}"
@@ -119,11 +149,13 @@ def tokens(folder: Path, config: Mapping, prompts: Sequence[str]) -> np.ndarray:
     Raises:
         InputError: it is damaged, or another encoder's.
     """
-    length = positions(config)
+    length, is_t5 = positions(config), config["_class_name"] == T5
     with reading(folder, "a tokenizer"):
-        tokenizer = text_library().CLIPTokenizer.from_pretrained(folder, local_files_only=True)
+        cls = text_library().T5TokenizerFast if is_t5 else text_library().CLIPTokenizer
+        tokenizer = cls.from_pretrained(folder, local_files_only=True)
         rows = tokenizer([*prompts, ""], padding="max_length", max_length=length, truncation=True).input_ids
         found = np.array(rows, np.int64)
-    if tokenizer.model_max_length != length or found.max() >= config.get("vocab_size", 49_408):
+    vocabulary = config.get("vocab_size", 32_128 if is_t5 else 49_408)
+    if not (is_t5 or tokenizer.model_max_length == length) or found.max() >= vocabulary:
         raise InputError(f"{folder}: its tokens are not those of the text encoder; get the folder again")
     return found
