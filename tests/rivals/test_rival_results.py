@@ -95,7 +95,9 @@ def test_in_words():
 
 def test_the_figure_has_every_model():
     summary = summarise(CONFIG, [[entry()]])
-    labels = plot_prices(summary, 12).legends[0].get_texts()
+    figure = plot_prices(summary, 12)
+    assert figure.axes[0].get_yscale() == "linear"
+    labels = figure.legends[0].get_texts()
     assert {text.get_text() for text in labels} == {
         "Pareto front",
         "base",
@@ -103,6 +105,11 @@ def test_the_figure_has_every_model():
         "best weights per block",
         "sims",
     }
+
+
+def test_a_rival_far_off_leaves_the_others_apart():
+    far = entry(sims=metrics(50.0, (51.0, 52.0)))
+    assert plot_prices(summarise(CONFIG, [[far]]), 12).axes[0].get_yscale() == "log"
 
 
 def test_every_kind_has_a_style(config):

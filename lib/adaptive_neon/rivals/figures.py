@@ -1,10 +1,12 @@
 """What is drawn of rivals. Styles are those of `adaptive_neon.studies.figures`."""
 
 from collections.abc import Mapping
+from itertools import cycle
 
 import numpy as np
 from matplotlib import rc_context
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator
 
 from adaptive_neon.rivals.results import pareto, shown
 from adaptive_neon.studies.figures import CURVES, STYLE, WIDTH
@@ -19,7 +21,8 @@ KINDS = {  # of models → colour, marker and line
     "synthetic": CURVES[4] | {"marker": "P"},
     "sampler": CURVES[5] | {"marker": "X"},
 }
-APART = 1.035  # ratio of the places of two models of as many evaluations
+FILLS = ("full", "none", "left", "bottom")  # of the models of one kind
+LOGARITHMIC_FID = 10  # ratio of the FIDs from which on their axis is
 LOGARITHMIC = 100  # ratio of the noise levels from which on their axis is
 
 
@@ -27,8 +30,8 @@ LOGARITHMIC = 100  # ratio of the noise levels from which on their axis is
 def plot_prices(summary: Mapping, kimg: int) -> Figure:
     """FID on held-out images over network evaluations an image, with 95 % intervals; the Pareto front is a line.
 
-    The intervals have the width of those around the corrected FID, and end at 0. Models of as many evaluations
-    stand beside each other, the first of a kind filled.
+    Models of as many evaluations stand beside each other, those of the fewest on the left; the first of a kind is
+    filled. The intervals have the width of those around the corrected FID, and end at 0 or the lower edge.
 
     Args:
         summary: as `results.summarise` gives it.
@@ -36,42 +39,47 @@ def plot_prices(summary: Mapping, kimg: int) -> Figure:
     models = {name: model for name, model in shown(summary, kimg).items() if model["fid"] is not None}
     figure = Figure(figsize=(WIDTH, 4.8), layout="constrained")
     axes = figure.subplots()
-    beside: dict[int, list[str]] = {}
+    groups: dict[int, list[str]] = {}
+    for name in sorted(models, key=lambda one: models[one]["evaluations"]):
+        groups.setdefault(models[name]["evaluations"], []).append(name)
+    edges = np.cumsum([0, *(len(names) + 1 for names in groups.values())])
+    places = {
+        name: edge + 1 + i
+        for edge, names in zip(edges[:-1], groups.values(), strict=True)
+        for i, name in enumerate(names)
+    }
+    fills = {kind: cycle(FILLS) for kind in KINDS}
     for name, model in models.items():
-        beside.setdefault(model["evaluations"], []).append(name)
-    seen: set[str] = set()
-    for evaluations, names in beside.items():
-        for i, name in enumerate(names):
-            model = models[name]
-            x = evaluations * APART ** (i - (len(names) - 1) / 2)
-            style = KINDS[model["kind"]] | {"linestyle": "none"}
-            if model["kind"] in seen:
-                style["markerfacecolor"] = "none"
-            seen.add(model["kind"])
-            bars = None
-            if model["interval"] is not None:
-                low, high = np.array(model["interval"]) - model["fid_corrected"]
-                bars = [[min(-low, model["fid"])], [high]]
-            axes.errorbar(x, model["fid"], bars, capsize=3, label=model["label"], **style)
-    front = pareto(models)
-    x, y = ([models[name][key] for name in front] for key in ("evaluations", "fid"))
-    if front:
-        right = 1.1 * max(beside)
-        axes.plot(
-            [*x, right],
-            [*y, y[-1]],
-            drawstyle="steps-post",
-            color="0.5",
-            linewidth=1,
-            label="Pareto front",
-            zorder=0,
-        )
-    axes.set_xscale("log")
-    axes.set_xticks(sorted(beside), [str(evaluations) for evaluations in sorted(beside)])
-    axes.minorticks_off()
-    axes.set_ylim(bottom=min(0, axes.get_ylim()[0]))
-    axes.set_xlabel("network evaluations an image (log scale)")
-    axes.set_ylabel("FID on the held-out images (no unit)")
+        style = KINDS[model["kind"]] | {"linestyle": "none", "fillstyle": next(fills[model["kind"]])}
+        bars = None
+        if model["interval"] is not None:
+            low, high = np.array(model["interval"]) - model["fid_corrected"]
+            bars = [[min(-low, model["fid"])], [high]]
+        axes.errorbar(places[name], model["fid"], bars, capsize=3, label=model["label"], **style)
+    unit = "no unit"
+    if front := pareto(models):
+        left = dict(zip(groups, edges[:-1], strict=True))
+        x = [*(left[models[name]["evaluations"]] for name in front), edges[-1]]
+        y = [models[name]["fid"] for name in front]
+        style = {"color": "0.5", "linewidth": 1, "zorder": 0}
+        axes.plot(x, [*y, y[-1]], drawstyle="steps-post", label="Pareto front", **style)
+        fids = [model["fid"] for model in models.values()]
+        if 0 < LOGARITHMIC_FID * min(fids) < max(fids):
+            axes.set_yscale("log")
+            unit = "no unit, log scale"
+            axes.set_ylim(bottom=min(fids) / 2)
+            axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            axes.yaxis.set_major_formatter("{x:g}")
+            axes.yaxis.set_minor_locator(NullLocator())
+    for edge in edges[1:-1]:
+        axes.axvline(edge, color="0.85", linewidth=0.8, zorder=0)
+    axes.set_xlim(edges[0], edges[-1])
+    axes.set_xticks((edges[:-1] + edges[1:]) / 2, list(map(str, groups)))
+    axes.tick_params(axis="x", length=0)
+    if axes.get_yscale() == "linear":
+        axes.set_ylim(bottom=min(0, axes.get_ylim()[0]))
+    axes.set_xlabel("network evaluations an image")
+    axes.set_ylabel(f"FID on the held-out images ({unit})")
     figure.legend(loc="outside lower center", ncols=4, frameon=False)
     return figure
 
