@@ -11,7 +11,7 @@ from . import runner
 
 
 def run_once(
-    tmp_path_factory, name: str, *flags: str, config: dict | None = None, target: str = "all", fresh: bool = True
+    tmp_path_factory, name: str, *flags: str, config: dict | None = None, target: str = "all", fresh: bool = False
 ) -> Path:
     """The folder `name` in which a tiny run was brought to its end, once for all workers.
 
@@ -33,13 +33,13 @@ def run_once(
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory) -> Path:
     """The folder of a finished tiny study, with what it told in terminal.txt. Read only, but for dry runs."""
-    return run_once(tmp_path_factory, "finished", "--logger", "adaptive-neon")
+    return run_once(tmp_path_factory, "finished", "--logger", "adaptive-neon", fresh=True)
 
 
 @pytest.fixture(scope="session")
 def undisturbed(tmp_path_factory) -> bytes:
     """The summary of a finished study `runner.SMALL`; those that were killed end with the same."""
-    folder = run_once(tmp_path_factory, "undisturbed", config=runner.SMALL, fresh=False)
+    folder = run_once(tmp_path_factory, "undisturbed", config=runner.SMALL)
     return (folder / "results/tiny/summary.json").read_bytes()
 
 

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import time
+from contextlib import suppress
 
 import psutil
 import pytest
@@ -36,12 +37,13 @@ def wait_until(condition, process):
 
 
 def jobs_of(process):
-    """The processes of the scripts that a run has started."""
-    return [
-        child
-        for child in psutil.Process(process.pid).children(recursive=True)
-        if "/scripts/" in str(child.cmdline())
-    ]
+    """The processes of the scripts that a run has started, without those that are ending."""
+    jobs = []
+    for child in psutil.Process(process.pid).children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            if "/scripts/" in str(child.cmdline()):
+                jobs.append(child)
+    return jobs
 
 
 @pytest.mark.parametrize("victim", ["job", "snakemake"])
