@@ -33,13 +33,13 @@ def run_once(
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory) -> Path:
     """The folder of a finished tiny study, with what it told in terminal.txt. Read only, but for dry runs."""
-    return run_once(tmp_path_factory, "finished", "--logger", "adaptive-neon", fresh=True)
+    return run_once(tmp_path_factory, "finished", "--logger", "adaptive-neon")
 
 
 @pytest.fixture(scope="session")
 def undisturbed(tmp_path_factory) -> bytes:
     """The summary of a finished study `runner.SMALL`; those that were killed end with the same."""
-    folder = run_once(tmp_path_factory, "undisturbed", config=runner.SMALL)
+    folder = run_once(tmp_path_factory, "undisturbed", config=runner.SMALL, fresh=True)
     return (folder / "results/tiny/summary.json").read_bytes()
 
 
