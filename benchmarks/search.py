@@ -241,13 +241,22 @@ class Search:
 NARROW, DEFAULT, WIDE = (0.5, 0.75, 1.0), (0.0, 0.5, 1.0), (0.0, 0.75, 1.5)
 SEARCHES = [
     *(Search("surface", images, 1, DEFAULT) for images in (200, 300, 400, 600)),
-    *(Search("surface", images, 1, DEFAULT, noise="antithetic") for images in (100, 200, 400, 600)),
+    *(
+        Search("surface", images, 1, weights, noise="antithetic")
+        for weights in (DEFAULT, NARROW)
+        for images in (100, 200, 400, 600)
+    ),
     *(Search("grid", images, 1, weights) for weights in (DEFAULT, NARROW) for images in (600, 100, 200, 300)),
     *(Search("surface", images, 1, NARROW) for images in (100, 150, 200, 300, 600)),
     *(Search("surface", images, 2, NARROW) for images in (100, 300)),
     *(Search("surface", images, rounds, WIDE) for images in (300, 600) for rounds in (1, 2)),
     *(Search("race", images, rounds, NARROW) for images, rounds in ((100, 3), (200, 3))),
-    *(Search("surface", images, 1, NARROW, control) for images in (100, 200) for control in (600, 1200)),
+    *(
+        Search("surface", images, 1, weights, 6 * images, noise)
+        for weights in (DEFAULT, NARROW)
+        for noise in ("independent", "antithetic")
+        for images in (100, 200)
+    ),
 ]
 
 
