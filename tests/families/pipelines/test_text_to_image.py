@@ -43,6 +43,19 @@ def of_pipeline(pipeline, guidance):
     return np.round(images.images * 255).astype(int)
 
 
+@pytest.fixture
+def damaged(text_folders, tmp_path):
+    """`damaged(name, damage)`: a copy of the pipeline's folder with the damage, and the file of its prompts."""
+
+    def copy(name, damage):
+        folders, prompts = text_folders
+        folder = shutil.copytree(folders[name][0], tmp_path / "A")
+        damage(folder)
+        return folder, prompts
+
+    return copy
+
+
 @every
 @pytest.mark.parametrize("guidance", [1, 3.5])
 def test_images_are_those_of_the_pipeline(text_folders, name, guidance):
@@ -240,13 +253,9 @@ def edit(path, **changes):
         (lambda f: (f / "text_encoder/model.safetensors").unlink(), ["text_encoder: holds no weights"]),
     ],
 )
-def test_damaged_folders_are_one_line(tmp_path, text_folders, refuses, damage, words):
-    folders, prompts = text_folders
-    folder = tmp_path / "A"
-    shutil.copytree(folders["sd"][0], folder)
-    damage(folder)
+def test_damaged_folders_are_one_line(damaged, refuses, damage, words):
     with refuses(*words):
-        opened(folder, prompts)
+        opened(*damaged("sd", damage))
 
 
 @pytest.mark.parametrize(
@@ -260,13 +269,9 @@ def test_damaged_folders_are_one_line(tmp_path, text_folders, refuses, damage, w
         (lambda f: shutil.rmtree(f / "tokenizer_3"), ["tokenizer_3: no such file"]),
     ],
 )
-def test_a_damaged_t5_is_one_line(tmp_path, text_folders, refuses, damage, words):
-    folders, prompts = text_folders
-    folder = tmp_path / "A"
-    shutil.copytree(folders["sd3-t5"][0], folder)
-    damage(folder)
+def test_a_damaged_t5_is_one_line(damaged, refuses, damage, words):
     with refuses(*words):
-        opened(folder, prompts)
+        opened(*damaged("sd3-t5", damage))
 
 
 def test_without_transformers_one_line_says_so(text_folders, monkeypatch, refuses):
