@@ -120,9 +120,11 @@ def test_the_loss_is_its_formula(text_folders, name):
         given = conditions(name, pipeline, prompts)
         return (trained(a * z + b * noise, timestep=t, **given).sample - target).square()
 
+    # The states of a T5 are large, and so is their rounding.
+    close = {"atol": 5e-5, "rtol": 5e-4} if name == "sd3-t5" else {"atol": 1e-5, "rtol": 1e-4}
     with torch.no_grad():
-        torch.testing.assert_close(loss(0), expected([PROMPTS[i] for i in labels]), atol=5e-5, rtol=5e-4)
-        torch.testing.assert_close(loss(1 - 1e-7), expected([""] * 4), atol=5e-5, rtol=5e-4)
+        torch.testing.assert_close(loss(0), expected([PROMPTS[i] for i in labels]), **close)
+        torch.testing.assert_close(loss(1 - 1e-7), expected([""] * 4), **close)
         assert not torch.allclose(loss(0), loss(1 - 1e-7))
 
 
@@ -256,6 +258,14 @@ def edit(path, **changes):
 def test_damaged_folders_are_one_line(damaged, refuses, damage, words):
     with refuses(*words):
         opened(*damaged("sd", damage))
+
+
+def test_no_encoder_but_the_t5_is_left_out(text_folders, refuses):
+    folders, prompts = text_folders
+    architecture = arguments(read_model(folders["sd3"][0], prompts).architecture)
+    architecture["text_encoders"] = {"text_encoder": architecture["text_encoders"]["text_encoder"]}
+    with refuses("architecture.text_encoders: encodings of [8] numbers"):
+        family_of(PIXELS).complete(architecture)
 
 
 @pytest.mark.parametrize(

@@ -116,7 +116,8 @@ def _check_text(known: Mapping) -> None:
     }.get(model["_class_name"], lambda: not widths)
     classes = {name: config["_class_name"] for name, config in encoders.items()}
     expected = TEXT_ENCODERS.get(known.get("pipeline"), {})
-    if classes not in (expected, {name: expected[name] for name in expected if name in clip}) or not fits():
+    required = {name: cls for name, cls in expected.items() if name != OPTIONAL_ENCODER}
+    if classes not in (expected, required) or not fits():
         raise InputError(
             f"architecture.text_encoders: encodings of {widths + of_t5} numbers are not what the network takes; "
             "get the folder again"
