@@ -35,6 +35,7 @@ class Averages:
     def __init__(self, network: nn.Module, every: float):
         self.every = every
         self.images = 0
+        self.powers = [exponent(length) + 1 for length in LENGTHS]
         self.now = [_copies(network) for _ in LENGTHS]
         self.kept: dict[int, list[dict[str, torch.Tensor]]] = {}  # images → name → tensor, of each length
 
@@ -43,8 +44,8 @@ class Averages:
         """After a step: θ_γ ← β·θ_γ + (1 − β)·θ, β = (1 − Δt/t)^(γ + 1), where t is the number of images seen."""
         step, before, self.images = images - self.images, self.images, images
         parameters = list(network.parameters())
-        for length, average in zip(LENGTHS, self.now, strict=True):
-            beta = (1 - step / images) ** (exponent(length) + 1)
+        for power, average in zip(self.powers, self.now, strict=True):
+            beta = (1 - step / images) ** power
             torch._foreach_lerp_(list(average.values()), parameters, 1 - beta)
         if images // self.every > before // self.every:
             self.keep()
