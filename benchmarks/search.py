@@ -26,12 +26,15 @@ from adaptive_neon.evaluation.measurement import read_reference
 from adaptive_neon.merging.grid import Point, grid, parse_point, point_name
 from adaptive_neon.search.points import search_points
 from adaptive_neon.search.rounds import next_points, winners
-from adaptive_neon.search.surface import as_places
+from adaptive_neon.search.surface import as_places, as_points
 from scipy.optimize import minimize
 
 BLOCKS = ("enc", "mid", "dec")
 LATTICE = (0.0, 0.5, 1.0)  # of each block
-BETWEEN = [(0.25, 0.25, 0.25), (0.75, 0.75, 0.75), (0.25, 0.75, 0.5), (0.75, 0.25, 0.75), (0.5, 0.25, 1.0)]
+BETWEEN = as_points(
+    BLOCKS,
+    np.array([(0.25, 0.25, 0.25), (0.75, 0.75, 0.75), (0.25, 0.75, 0.5), (0.75, 0.25, 0.75), (0.5, 0.25, 1.0)]),
+)
 FIRST_SEED = 2_000_000_000  # far from those of any study
 SEED_BLOCKS = 10
 CLASSES = 10
@@ -75,8 +78,7 @@ def features_of(study: Path, kimg: int, point: Point, seeds: range) -> np.ndarra
 def draw(study: Path, kimg: int, images: int, weights: list[float], processes: int, out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     shutil.copy(study / "reference/digits.npz", out / "reference.npz")
-    between = [dict(zip(BLOCKS, place, strict=True)) for place in BETWEEN]
-    points = [*grid(dict.fromkeys(BLOCKS, weights)), *between]
+    points = [*grid(dict.fromkeys(BLOCKS, weights)), *BETWEEN]
     missing = [point for point in points if not (out / f"{point_name(point)}.npy").exists()]
     seeds = range(FIRST_SEED, FIRST_SEED + images)
     os.environ["OMP_NUM_THREADS"] = "1"  # of the processes
@@ -94,8 +96,8 @@ class World:
 
     def __init__(self, folder: Path):
         self.folder = folder
-        drawn = {place for name in folder.glob("*~*.npy") if (place := place_of(name.stem)) not in BETWEEN}
-        nodes = sorted(set().union(*drawn))
+        drawn = [point for file in folder.glob("*~*.npy") if (point := parse_point(file.stem)) not in BETWEEN]
+        nodes = sorted({w for point in drawn for w in point.values()})
         self.points = [point_name(point) for point in grid(dict.fromkeys(BLOCKS, nodes))]
         self.axes = [tuple(nodes)] * len(BLOCKS)
         self.features = np.stack([np.load(folder / f"{name}.npy") for name in self.points])  # [P, N, D]
@@ -114,13 +116,12 @@ class World:
         """FID of all images there are, taken as the whole population."""
         return fid(self.reference, *mixed(self.whole, self.mix(place)), 10**9)
 
-    def between(self) -> list[tuple[tuple[float, ...], float, float]]:
-        """Place, interpolated FID, and that of its own images, of each place that was drawn between."""
+    def between(self) -> list[tuple[str, float, float]]:
+        """Name, interpolated FID, and that of its own images, of each point that was drawn between."""
         found = []
-        for place in BETWEEN:
-            features = np.load(self.folder / f"{point_name(dict(zip(BLOCKS, place, strict=True)))}.npy")
-            means, seconds = moments_of(features[None])
-            found.append((place, self.truth(np.array(place)), fid(self.reference, means[0], seconds[0], 10**9)))
+        for name, place in zip(map(point_name, BETWEEN), as_places(BETWEEN), strict=True):
+            means, seconds = moments_of(np.load(self.folder / f"{name}.npy")[None])
+            found.append((name, self.truth(place), fid(self.reference, means[0], seconds[0], 10**9)))
         return found
 
     def seeds(self, rng: np.random.Generator, count: int, kind: str = "independent") -> np.ndarray:
@@ -132,10 +133,6 @@ class World:
             return np.stack([first, first + CLASSES], axis=1).ravel()
         classes = rng.integers(CLASSES, size=count) if kind == "drawn" else np.arange(count) % CLASSES
         return classes + CLASSES * rng.integers(images // CLASSES, size=count)
-
-
-def place_of(name: str) -> tuple[float, ...]:
-    return tuple(parse_point(name).values())
 
 
 def moments_of(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -269,8 +266,8 @@ def regret(world: World, repetitions: int, searches: list[Search]) -> None:
     print(f"{world.features.shape[1]} images a point; weights of the lattice {world.axes[0]}")
     print(f"lowest FID {best.fun:.4f} at {np.round(best.x, 2)}; single {line.fun:.4f} at {line.x[0]:.2f};")
     print(f"base {world.truth(np.zeros(len(BLOCKS))):.4f}")
-    for place, interpolated, own in world.between():
-        print(f"between, at {place}: interpolated {interpolated:.4f}, by its own images {own:.4f}")
+    for name, interpolated, own in world.between():
+        print(f"between, at {name}: interpolated {interpolated:.4f}, by its own images {own:.4f}")
     print(
         "| search | noise | weights | images a point | rounds | of the base | images | regret, blocks "
         "| regret, single |"
