@@ -22,7 +22,7 @@ from pathlib import Path
 
 import numpy as np
 from adaptive_neon.evaluation.distances import Moments, ReferenceStatistics, frechet_distance
-from adaptive_neon.evaluation.measurement import read_reference
+from adaptive_neon.evaluation.measurement import jackknife_replicates, read_reference
 from adaptive_neon.merging.grid import Point, grid, parse_point, point_name
 from adaptive_neon.search.points import search_points
 from adaptive_neon.search.rounds import next_points, winners
@@ -206,6 +206,13 @@ class Images:
         return {"images": images, "dimension": dimension, "fid": full, "without_block": {"fid": without}}
 
 
+def corrected(metrics: dict) -> dict:
+    """The same with FIDs corrected by the jackknife: means of its pseudo-values, of all blocks and of all but one."""
+    values = jackknife_replicates(metrics, "fid").pseudo_values
+    without = (values.sum() - values) / (len(values) - 1)
+    return metrics | {"fid": float(values.mean()), "without_block": {"fid": without.tolist()}}
+
+
 @dataclass(frozen=True)
 class Search:
     """A search as a configuration asks for it; images are of each point in each round."""
@@ -216,6 +223,7 @@ class Search:
     weights: tuple[float, ...]
     control: int = 0  # images of the base model
     noise: str = "independent"  # or antithetic
+    corrected: bool = False  # by FIDs that are free of the bias a/n, in place of plain ones
 
     def points(self) -> list[str]:
         return list(map(point_name, search_points(self.method, BLOCKS, self.weights)))
@@ -230,7 +238,8 @@ class Search:
                 names = next_points(self.method, limits, first, rounds)
             seeds = world.seeds(rng, max(self.images, self.control), self.noise)
             images = Images(world, seeds, self.images)
-            rounds.append(images.measure(names))
+            metrics = images.measure(names)
+            rounds.append({name: corrected(one) for name, one in metrics.items()} if self.corrected else metrics)
             drawn += images.drawn
         return winners(self.method, limits, first, rounds), drawn
 
@@ -254,6 +263,10 @@ SEARCHES = [
         for noise in ("independent", "antithetic")
         for images in (100, 200)
     ),
+    *(
+        Search("surface", images, 1, DEFAULT, control * images, noise, corrected=True)
+        for noise, images, control in product(("independent", "antithetic"), (100, 200), (0, 6))
+    ),
 ]
 
 
@@ -269,18 +282,19 @@ def regret(world: World, repetitions: int, searches: list[Search]) -> None:
     for name, interpolated, own in world.between():
         print(f"between, at {name}: interpolated {interpolated:.4f}, by its own images {own:.4f}")
     print(
-        "| search | noise | weights | images a point | rounds | of the base | images | regret, blocks "
-        "| regret, single |"
+        "| search | noise | weights | FID | images a point | rounds | of the base | images | regret, blocks "
+        "| regret, single | single weight, its mean and sd |"
     )
-    print("| --- | --- | --- | --- | --- | --- | --- | --- | --- |")
+    print("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |")
     for search in searches:
         if search.weights[-1] > world.axes[0][-1]:
             continue
         rng = np.random.default_rng(0)
-        lost, images = [], []
+        lost, images, singles = [], [], []
         for _ in range(repetitions):
             found, drawn = search.run(world, rng)
             images.append(drawn)
+            singles.append(next(iter(parse_point(found["global"]).values())))
             lost.append(
                 [
                     world.truth(as_places([parse_point(found[role])])[0]) - of.fun
@@ -289,9 +303,11 @@ def regret(world: World, repetitions: int, searches: list[Search]) -> None:
             )
         mean, error = np.mean(lost, axis=0), np.std(lost, axis=0, ddof=1) / np.sqrt(repetitions)
         cells = [f"{m:.4f} ± {e:.4f}" for m, e in zip(mean, error, strict=True)]
+        cells.append(f"{np.mean(singles):.2f}, {np.std(singles):.2f}")
         span = f"{search.weights[0]:g}–{search.weights[-1]:g}"
-        drawn = f"{np.mean(images):.0f}"
-        row = [search.method, search.noise, span, search.images, search.rounds, search.control, drawn, *cells]
+        kind, drawn = "corrected" if search.corrected else "plain", f"{np.mean(images):.0f}"
+        asked = search.images, search.rounds, search.control
+        row = [search.method, search.noise, span, kind, *asked, drawn, *cells]
         print(f"| {' | '.join(map(str, row))} |", flush=True)
 
 

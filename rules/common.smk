@@ -4,7 +4,7 @@ import os
 import sys
 from pathlib import Path
 
-from adaptive_neon.studies.config import block_patterns, check_network
+from adaptive_neon.studies.config import block_patterns, check_network, search_noise
 from adaptive_neon.studies.layers import read_config
 from adaptive_neon.errors import InputError
 from adaptive_neon.merging.blocks import LAYERS
@@ -225,7 +225,7 @@ def cell_seeds(wildcards):
 def cell_noise(wildcards):
     """Where the images of a cell start; those on held-out seeds, which others compare with, never in pairs."""
     images, _ = stage_images(wildcards)
-    return config["search"]["noise"] if images == "search" else "independent"
+    return search_noise(config) if images == "search" else "independent"
 
 
 def cell_shards(wildcards):

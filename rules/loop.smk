@@ -202,7 +202,7 @@ use rule loop_images as loop_search_images with:
         seeds=lambda wildcards: STUDY.seeds("search", int(wildcards.replica)),
         sampler=config["sampler"],
         classes=config["classes"],
-        noise=config["search"]["noise"],
+        noise=search_noise(config),
 
 
 use rule measure as loop_search with:

@@ -14,6 +14,7 @@ from adaptive_neon.data.images import digits
 from adaptive_neon.evaluation.references import write_statistics
 from adaptive_neon.families.checkpoints import write_checkpoint
 from adaptive_neon.families.loading import arrays
+from adaptive_neon.studies.config import search_noise
 from adaptive_neon.studies.layers import read_experiment
 from persistent import write_network_pickle
 from tiny_pipelines import LATENTS, PROMPTS, text_pipeline
@@ -53,6 +54,8 @@ def test_of_a_pickle(clone, make_network, tiny, capsys):
     assert config["synthetic"]["images"] == 1000 and config["finetune"]["snapshots_kimg"] == [12, 25]
     assert (config["finetune"]["dropout"], config["finetune"]["augment"]) == (0.2, 0)
     assert config["features"]["extractor"] == "digits"
+    assert config["base"]["architecture"] == {"family": "edm", "label_dim": 10}  # nothing of the default study's
+    assert config["search"]["images"] == 200  # whole antithetic pairs of ten classes in each of ten blocks
     assert told[0].startswith("experiments/mine.yaml: a study of a model of the family edm")
     assert [line.split()[0] for line in told[1:7]] == [
         "rule",
@@ -86,6 +89,22 @@ def test_of_a_pickle(clone, make_network, tiny, capsys):
     line = line_of("mine", "--base", "A.pkl", "--data", "digits")
     assert "experiments/mine.yaml: is there already" in line
     assert (clone / "experiments/mine.yaml").read_text() == text
+
+
+@pytest.mark.parametrize(
+    ("classes", "search", "heldout"),
+    [
+        (7, 280, 3010),  # multiples of 2·7·10 and 7·10
+        (100, 300, 3000),  # pairs would take 2,000 images; independent ones are half as many more than the default's
+    ],
+)
+def test_classes_decide_how_many_images(clone, make_network, tiny, classes, search, heldout):
+    network = make_network(label_dim=classes)
+    write_checkpoint(clone / "A.safetensors", arrays(network), tiny | {"label_dim": classes})
+    main(["new", "mine", "--base", "A.safetensors", "--data", "digits"])
+    config = read(clone)
+    assert (config["search"]["images"], config["heldout"]["images"]) == (search, heldout)
+    assert search_noise(config) == ("independent" if classes == 100 else "antithetic")
 
 
 def test_of_a_safetensors_with_few_images_and_a_reference(clone, make_network, tiny):
@@ -141,7 +160,7 @@ def test_of_a_text_to_image_folder(clone):
         "prompts": "prompts.txt",
     }
     assert (config["blocks"], config["sampler"]) == ("down-mid-up", {"steps": 50, "guidance": 7.5})
-    assert config["base"]["architecture"] == {"family": "diffusers"}
+    assert config["base"]["architecture"] == {"family": "diffusers", "label_dim": len(PROMPTS)}
 
 
 def test_what_does_not_fit_is_one_line_and_leaves_nothing(clone, make_network, tiny):

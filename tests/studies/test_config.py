@@ -6,7 +6,7 @@ import pytest
 import yaml
 from adaptive_neon.families.checkpoints import write_checkpoint
 from adaptive_neon.families.networks.settings import UNET_BLOCKS
-from adaptive_neon.studies.config import block_patterns, check_config, check_network
+from adaptive_neon.studies.config import block_patterns, check_config, check_network, search_noise
 from adaptive_neon.studies.layers import FAST, read_config, read_scalars
 
 ROOT = Path(__file__).parents[2]
@@ -495,6 +495,39 @@ def test_antithetic_noise_needs_noise(refuses):
         overlay = ROOT / f"experiments/digits-{family}.yaml"
         config = read_config(SCHEMA_FILE, [ROOT / "config.yaml", overlay], given)
         assert config["search"]["noise"] == "antithetic"
+
+
+@pytest.mark.parametrize(
+    ("experiment", "given", "noise"),
+    [
+        (None, {}, "antithetic"),
+        (None, {"search": {"images": 400}}, "antithetic"),
+        (None, {"search": {"images": 300}}, "independent"),  # blocks of 30 would part pairs of ten classes
+        (None, {"search": {"images": 300}, "base": {"architecture": {"label_dim": 5}}}, "antithetic"),
+        (None, {"search": {"noise": "independent"}}, "independent"),
+        ("digits-flow", {}, "antithetic"),
+        ("digits-var", {"search": {"images": 200}}, "independent"),  # starts from no noise
+        ("digits-layers", {}, "independent"),
+        ("cifar10-cond", {}, "independent"),  # as published
+        ("ffhq64", {}, "independent"),
+        ("imagenet256-xar-b", {}, "independent"),
+    ],
+)
+def test_auto_is_antithetic_wherever_pairs_fit(experiment, given, noise):
+    overlay = [ROOT / f"experiments/{experiment}.yaml"] if experiment else []
+    assert search_noise(read_config(SCHEMA_FILE, [ROOT / "config.yaml", *overlay], given)) == noise
+
+
+@pytest.mark.parametrize("family", ["edm", "flow"])
+def test_a_checkpoint_brings_its_architecture(family):
+    """Of the network that would have been trained only the family remains."""
+    overlay = [] if family == "edm" else [ROOT / f"experiments/digits-{family}.yaml"]
+    given = {"base": {"checkpoint": "A.safetensors", "training": None}}
+    config = read_config(SCHEMA_FILE, [ROOT / "config.yaml", *overlay], given)
+    assert config["base"]["architecture"] == {"family": family}
+    given["base"]["architecture"] = {"label_dim": 5}
+    config = read_config(SCHEMA_FILE, [ROOT / "config.yaml", *overlay], given)
+    assert config["base"]["architecture"] == {"family": family, "label_dim": 5}
 
 
 def test_a_gradient_draws_no_pairs(refuses):

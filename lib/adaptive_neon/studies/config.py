@@ -337,6 +337,14 @@ def _contradictions(config: Mapping) -> Iterator[tuple[str, str]]:
     yield from _collapse_contradictions(config["collapse"])
 
 
+def search_noise(config: Mapping) -> str:
+    """What the images of a search start from: independent, or antithetic, which `auto` means wherever it fits."""
+    if config["search"]["noise"] != "auto":
+        return config["search"]["noise"]
+    in_pairs = {**config, "search": {**config["search"], "noise": "antithetic"}}
+    return "independent" if any(_noise_contradictions(in_pairs)) else "antithetic"
+
+
 def _noise_contradictions(config: Mapping) -> Iterator[tuple[str, str]]:
     """Antithetic noise of a family that has none to negate, and pairs that seeds or the jackknife's blocks part.
 

@@ -1,5 +1,6 @@
 """The configuration that a model of one's own begins with, after a study of its family."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import yaml
 
 from adaptive_neon.families import settings_of
+from adaptive_neon.studies.config import search_noise
 
 SMALL = 32  # pixels; images below have a study on the digits as pattern, others one on CIFAR-10 or ImageNet
 PATTERNS = {  # family → the experiments to take numbers from, for small images and for larger ones
@@ -84,6 +86,7 @@ def proposal(name: str, given: Given, pattern: Mapping) -> str:
             (pattern["sampler"], there) if same_family else (settings.SAMPLER, "the family's default")
         )
     plural = "s" * (channels > 1)
+    in_pairs, searched, heldout = _measured_images(given, pattern)
     if resolution < SMALL:
         weights, diagonal, range_ = pattern["grid"]["weights"], pattern["grid"]["diagonal"], there
     else:
@@ -104,7 +107,7 @@ def proposal(name: str, given: Given, pattern: Mapping) -> str:
             if given.prompts
             else []
         ),
-        _line(1, "architecture", _known(given.architecture), "the rest is the model's own"),
+        _line(1, "architecture", _known(given.architecture, in_pairs), "the rest is the model's own"),
         _line(1, "training", None, "of the base model: it is trained already"),
         "synthetic:",
         _line(1, "images", images, there if images < given.images else "as many as there are real ones"),
@@ -117,15 +120,10 @@ def proposal(name: str, given: Given, pattern: Mapping) -> str:
         "sampler:",
         *(_line(1, key, value, origin) for key, value in sampler.items()),
         "search:",
-        _line(1, "images", pattern["search"]["images"], f"{there}; more find a better weight"),
+        _line(1, "images", searched, f"about those {there}; more find a better weight"),
         "heldout:",
-        _line(1, "images", pattern["heldout"]["images"], f"{there}; more narrow the intervals"),
-        _line(
-            1,
-            "first_seed",
-            max(pattern["heldout"]["first_seed"], pattern["search"]["images"]),
-            "far from those of the search",
-        ),
+        _line(1, "images", heldout, f"about those {there}; more narrow the intervals"),
+        _line(1, "first_seed", max(pattern["heldout"]["first_seed"], searched), "far from those of the search"),
         "features:",
         _line(1, "extractor", "inception" if inception else "digits", _extractor_note(inception, given.labelled)),
         *([_line(1, "reference", given.reference)] if given.reference else []),
@@ -138,11 +136,27 @@ def proposal(name: str, given: Given, pattern: Mapping) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _known(architecture: Mapping) -> dict:
-    """What a configuration must say of a model: its family, and the depth that blocks by depth are cut at."""
+def _known(architecture: Mapping, in_pairs: bool) -> dict:
+    """What a configuration must say of a model: its family, the depth that blocks by depth are cut at, and the
+    number of classes, by which antithetic seeds are paired."""
     model = architecture.get("model") or {}
     depth = {"model": {key: model[key] for key in ("_class_name", "num_layers")}} if "num_layers" in model else {}
-    return {"family": architecture["family"]} | depth
+    classes = {"label_dim": architecture["label_dim"]} if in_pairs else {}
+    return {"family": architecture["family"]} | classes | depth
+
+
+def _measured_images(given: Given, pattern: Mapping) -> tuple[bool, int, int]:
+    """Whether the search draws antithetic pairs, and numbers of search and held-out images that balanced classes and
+    the jackknife's blocks share evenly.
+
+    Without pairs half as many more: what the digits study needs for the same loss (docs/search.md).
+    """
+    images, heldout = pattern["search"]["images"], pattern["heldout"]["images"]
+    each = max(given.architecture.get("label_dim") or 0, 1) * pattern["intervals"]["seed_blocks"]
+    paired = math.ceil(images / (2 * each)) * 2 * each
+    if settings_of(given.architecture).STARTS_FROM_NOISE and paired <= 2 * images:
+        return True, paired, math.ceil(heldout / each) * each
+    return False, images * 3 // 2 if search_noise(pattern) == "antithetic" else images, heldout
 
 
 def _training(given: Given, finetune: Mapping, images: int, scale: float, there: str, scaled: str) -> list[str]:
