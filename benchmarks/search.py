@@ -14,6 +14,7 @@ truth is that of all images of the lattice, taken as the population.
 import argparse
 import os
 import shutil
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from itertools import product
@@ -21,6 +22,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
+from adaptive_neon.evaluation.control import controlled
 from adaptive_neon.evaluation.distances import Moments, ReferenceStatistics, frechet_distance
 from adaptive_neon.evaluation.measurement import jackknife_replicates, read_reference
 from adaptive_neon.merging.grid import Point, grid, parse_point, point_name
@@ -154,35 +156,31 @@ def fid(reference: ReferenceStatistics, mean: np.ndarray, second: np.ndarray, im
 class Images:
     """The images of one round of a search, on seeds of its own; it counts what is drawn of them.
 
-    With more seeds than `count`, those beyond are drawn from the base model alone, as a control variate: the
-    moments of a point are moved by what the further images move those of the base model, the first of the lattice.
+    With more seeds than `count`, those beyond are drawn from the base model alone, the first of the lattice, as a
+    control variate (see `evaluation.control`).
     """
 
     world: World
     seeds: np.ndarray
     count: int
     drawn: int = 0
-    known: dict = field(default_factory=dict)  # index of a point of the lattice → its moments
+    known: dict = field(default_factory=dict)  # index of a point of the lattice, further images or not → moments
 
-    def moments(self, index: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    def moments(self, index: int, further: bool = False) -> list[tuple[np.ndarray, np.ndarray]]:
         """Means [D] and second moments [D, D] of a point of the lattice, of each block of seeds."""
-        if index not in self.known:
-            self.known[index] = []
-            for part in np.split(self.seeds, SEED_BLOCKS):
-                mean, second = self._moments(index, part[: self.count // SEED_BLOCKS])
-                if len(self.seeds) > self.count:
-                    less, more = self._moments(0, part[: self.count // SEED_BLOCKS]), self._moments(0, part)
-                    mean, second = mean + more[0] - less[0], second + more[1] - less[1]
-                self.known[index].append((mean, second))
-        return self.known[index]
-
-    def _moments(self, index: int, seeds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        means, seconds = moments_of(self.world.features[index : index + 1, seeds])
-        return means[0], seconds[0]
+        if (index, further) not in self.known:
+            count = len(self.seeds) if further else self.count
+            self.known[index, further] = [
+                tuple(one[0] for one in moments_of(self.world.features[index : index + 1, part]))
+                for part in self.seeds.reshape(SEED_BLOCKS, -1)[:, : count // SEED_BLOCKS]
+            ]
+        return self.known[index, further]
 
     def measure(self, names: list[str]) -> dict[str, dict]:
         """Metrics as in metrics.json."""
-        self.drawn += len(names) * self.count + len(self.seeds) * (len(self.seeds) > self.count)
+        self.drawn += len(names) * self.count
+        if len(self.seeds) > self.count:
+            self.drawn += len(self.seeds) - self.count * (self.world.points[0] in names)
         return {name: self._metrics(self.world.mix(as_places([parse_point(name)])[0])) for name in names}
 
     def _metrics(self, shares: np.ndarray) -> dict:
@@ -191,26 +189,33 @@ class Images:
             tuple(np.tensordot(shares[used], np.stack(of_points), 1) for of_points in zip(*block, strict=True))
             for block in zip(*map(self.moments, used), strict=True)
         ]
-        total = [sum(part[i] for part in parts) for i in range(2)]
-        images, count = len(self.seeds), len(parts)
-        full = fid(self.world.reference, *(whole / count for whole in total), images)
-        without = [
-            fid(
-                self.world.reference,
-                *((whole - one) / (count - 1) for whole, one in zip(total, part, strict=True)),
-                images - images // count,
-            )
-            for part in parts
-        ]
+        full = self._fid(parts, range(SEED_BLOCKS))
+        without = [self._fid(parts, [i for i in range(SEED_BLOCKS) if i != block]) for block in range(SEED_BLOCKS)]
         dimension = self.world.features.shape[2]
-        return {"images": images, "dimension": dimension, "fid": full, "without_block": {"fid": without}}
+        return {"images": len(self.seeds), "dimension": dimension, "fid": full, "without_block": {"fid": without}}
+
+    def _fid(self, parts: list[tuple[np.ndarray, np.ndarray]], blocks: Sequence[int]) -> float:
+        """The FID of some blocks of seeds."""
+        images = self.count * len(blocks) // SEED_BLOCKS
+        moments = together(parts, blocks, images)
+        if len(self.seeds) > self.count:
+            whole = together(self.moments(0, further=True), blocks, len(self.seeds) * len(blocks) // SEED_BLOCKS)
+            moments = controlled(moments, together(self.moments(0), blocks, images), whole)
+        return frechet_distance(self.world.reference, moments)
+
+
+def together(parts: Sequence[tuple[np.ndarray, np.ndarray]], blocks: Sequence[int], images: int) -> Moments:
+    """The moments of so many images, from mean and second moments of each block of seeds."""
+    mean, second = (np.mean([parts[block][i] for block in blocks], axis=0) for i in range(2))
+    moments = Moments()
+    moments.n, moments.mean, moments.scatter = images, mean, (second - np.outer(mean, mean)) * images
+    return moments
 
 
 def corrected(metrics: dict) -> dict:
-    """The same with FIDs corrected by the jackknife: means of its pseudo-values, of all blocks and of all but one."""
-    values = jackknife_replicates(metrics, "fid").pseudo_values
-    without = (values.sum() - values) / (len(values) - 1)
-    return metrics | {"fid": float(values.mean()), "without_block": {"fid": without.tolist()}}
+    """The same with FIDs that the jackknife has freed of bias."""
+    fid = jackknife_replicates(metrics, "fid").corrected()
+    return metrics | {"fid": fid.full, "without_block": {"fid": fid.without.tolist()}}
 
 
 @dataclass(frozen=True)
@@ -221,7 +226,7 @@ class Search:
     images: int
     rounds: int
     weights: tuple[float, ...]
-    control: int = 0  # images of the base model
+    control: int = 0  # further images of the base model
     noise: str = "independent"  # or antithetic
     corrected: bool = False  # by FIDs that are free of the bias a/n, in place of plain ones
 
@@ -236,7 +241,7 @@ class Search:
         for _ in range(self.rounds):
             if rounds:
                 names = next_points(self.method, limits, first, rounds)
-            seeds = world.seeds(rng, max(self.images, self.control), self.noise)
+            seeds = world.seeds(rng, self.images + self.control, self.noise)
             images = Images(world, seeds, self.images)
             metrics = images.measure(names)
             rounds.append({name: corrected(one) for name, one in metrics.items()} if self.corrected else metrics)
@@ -246,27 +251,20 @@ class Search:
 
 NARROW, DEFAULT, WIDE = (0.5, 0.75, 1.0), (0.0, 0.5, 1.0), (0.0, 0.75, 1.5)
 SEARCHES = [
-    *(Search("surface", images, 1, DEFAULT) for images in (200, 300, 400, 600)),
-    *(
-        Search("surface", images, 1, weights, noise="antithetic")
-        for weights in (DEFAULT, NARROW)
-        for images in (100, 200, 400, 600)
-    ),
     *(Search("grid", images, 1, weights) for weights in (DEFAULT, NARROW) for images in (600, 100, 200, 300)),
-    *(Search("surface", images, 1, NARROW) for images in (100, 150, 200, 300, 600)),
+    *(
+        Search("surface", images, 1, weights, control * images, noise, corrected)
+        for weights, noise, (control, corrected), images in product(
+            (DEFAULT, NARROW),
+            ("independent", "antithetic"),
+            ((0, False), (0, True), (5, False), (5, True)),
+            (100, 200, 300, 400, 600),
+        )
+        if not (noise == "antithetic" and images == 300)  # whole pairs of ten classes in ten blocks
+    ),
     *(Search("surface", images, 2, NARROW) for images in (100, 300)),
     *(Search("surface", images, rounds, WIDE) for images in (300, 600) for rounds in (1, 2)),
     *(Search("race", images, rounds, NARROW) for images, rounds in ((100, 3), (200, 3))),
-    *(
-        Search("surface", images, 1, weights, 6 * images, noise)
-        for weights in (DEFAULT, NARROW)
-        for noise in ("independent", "antithetic")
-        for images in (100, 200)
-    ),
-    *(
-        Search("surface", images, 1, DEFAULT, control * images, noise, corrected=True)
-        for noise, images, control in product(("independent", "antithetic"), (100, 200), (0, 6))
-    ),
 ]
 
 
@@ -283,18 +281,20 @@ def regret(world: World, repetitions: int, searches: list[Search]) -> None:
         print(f"between, at {name}: interpolated {interpolated:.4f}, by its own images {own:.4f}")
     print(
         "| search | noise | weights | FID | images a point | rounds | of the base | images | regret, blocks "
-        "| regret, single | single weight, its mean and sd |"
+        "| regret, single | single weight, its mean and sd | 95 % interval covers the best |"
     )
-    print("| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |")
+    print(f"|{' --- |' * 12}")
     for search in searches:
         if search.weights[-1] > world.axes[0][-1]:
             continue
         rng = np.random.default_rng(0)
-        lost, images, singles = [], [], []
+        lost, images, singles, covers = [], [], [], []
         for _ in range(repetitions):
             found, drawn = search.run(world, rng)
             images.append(drawn)
             singles.append(next(iter(parse_point(found["global"]).values())))
+            if interval := found.get("surface", {}).get("single_interval"):
+                covers.append(interval[0] <= line.x[0] <= interval[1])
             lost.append(
                 [
                     world.truth(as_places([parse_point(found[role])])[0]) - of.fun
@@ -304,6 +304,7 @@ def regret(world: World, repetitions: int, searches: list[Search]) -> None:
         mean, error = np.mean(lost, axis=0), np.std(lost, axis=0, ddof=1) / np.sqrt(repetitions)
         cells = [f"{m:.4f} ± {e:.4f}" for m, e in zip(mean, error, strict=True)]
         cells.append(f"{np.mean(singles):.2f}, {np.std(singles):.2f}")
+        cells.append(f"{np.mean(covers):.0%} of {len(covers)}" if covers else "")
         span = f"{search.weights[0]:g}–{search.weights[-1]:g}"
         kind, drawn = "corrected" if search.corrected else "plain", f"{np.mean(images):.0f}"
         asked = search.images, search.rounds, search.control

@@ -4,7 +4,7 @@ import os
 import sys
 from pathlib import Path
 
-from adaptive_neon.studies.config import block_patterns, check_network, search_noise
+from adaptive_neon.studies.config import block_patterns, check_network, starting_noise
 from adaptive_neon.studies.layers import read_config
 from adaptive_neon.errors import InputError
 from adaptive_neon.merging.blocks import LAYERS
@@ -209,30 +209,54 @@ def cell_sampler(wildcards):
     return config["sampler"] | parse_settings(wildcards.cell)
 
 
-def stage_images(wildcards):
-    """Which images a stage draws, as arguments of `STUDY.seeds` beside the replica, and the round of the search."""
+def cell_images(wildcards):
+    """Whether a cell is of the search or held out."""
+    return "heldout" if wildcards.stage.endswith("heldout") else "search"
+
+
+def search_round(wildcards):
+    """The round of the search, and whether a cell holds the base model with its control variate, for `STUDY.seeds`."""
     if wildcards.stage.startswith("round-"):
-        return "search", int(wildcards.stage.removeprefix("round-"))
-    return "heldout" if wildcards.stage.endswith("heldout") else "search", 1
+        round_ = int(wildcards.stage.removeprefix("round-"))
+    else:
+        round_ = 1
+    own = wildcards.stage == "grid" or round_ > 1
+    return {"round_": round_, "control": own and int(wildcards.kimg) == BASE_KIMG}
 
 
 def cell_seeds(wildcards):
     """The seeds of a cell: first, and number."""
-    images, round_ = stage_images(wildcards)
-    return STUDY.seeds(images, int(wildcards.replica), round_)
+    return STUDY.seeds(
+        cell_images(wildcards), int(wildcards.replica), **search_round(wildcards)
+    )
 
 
 def cell_noise(wildcards):
-    """Where the images of a cell start; those on held-out seeds, which others compare with, never in pairs."""
-    images, _ = stage_images(wildcards)
-    return search_noise(config) if images == "search" else "independent"
+    """What the images of a cell start from."""
+    return starting_noise(config, cell_images(wildcards))
 
 
 def cell_shards(wildcards):
     """The seeds of each shard of a cell. Images that are there keep the number that they were drawn in."""
-    drawn = shards_of(f"{CELL}/images.npz".format(**wildcards))
-    images, round_ = stage_images(wildcards)
-    return STUDY.shards(images, int(wildcards.replica), drawn or RUN["shards"], round_)
+    shards = shards_of(f"{CELL}/images.npz".format(**wildcards)) or RUN["shards"]
+    return STUDY.shards(
+        cell_images(wildcards),
+        int(wildcards.replica),
+        shards,
+        **search_round(wildcards),
+    )
+
+
+def cell_control(wildcards):
+    """The features of the base model on the seeds of a cell of the search and further ones, its control variate."""
+    if not STUDY.control or cell_images(wildcards) == "heldout":
+        return []
+    settings = split(wildcards.cell)[1]
+    if settings not in SEARCHED_SETTINGS:  # of a rival
+        settings = SEARCHED_SETTINGS[0]
+    stage = wildcards.stage if wildcards.stage.startswith("round-") else "grid"
+    name = BASE_CELLS.get(stage, point_name(STUDY.base_point))
+    return f"{REPLICA}/{stage}/{BASE_KIMG}/{name}{settings}/features.npz"
 
 
 def shard_files(wildcards):

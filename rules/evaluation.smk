@@ -2,6 +2,8 @@
 # itself. Further rounds of a search, stages `round-2` and so on, have seeds of their own, and a job a point.
 # The winners are measured again in the stage `heldout`, on seeds that no round of the search sees.
 # With `run.shards` above 1 several jobs draw the images of a cell.
+# With `search.control` the base model's cell has further images, whose features sharpen the FIDs of all cells of the
+# search.
 
 
 rule shard:
@@ -63,9 +65,33 @@ rule generate:
         "../scripts/generate.py"
 
 
+rule features:
+    input:
+        images=f"{CELL}/images.npz",
+        extractor=EXTRACTOR,
+    output:
+        f"{CELL}/features.npz",
+    log:
+        logs(f"{CELL_NAME}-features"),
+    benchmark:
+        benchmarks(f"{CELL_NAME}-features")
+    conda:
+        ENVIRONMENT
+    threads: RUN["job_threads"]
+    resources:
+        gpu=FEATURE_GPU,
+        mem_mb=4000,
+        runtime=240,
+    params:
+        points=cell_points,
+    script:
+        "../scripts/features.py"
+
+
 rule measure:
     input:
         images=f"{CELL}/images.npz",
+        control=cell_control,
         extractor=EXTRACTOR,
         reference=REFERENCE,
         selection=cell_selection,
@@ -84,6 +110,7 @@ rule measure:
         runtime=240,
     params:
         points=cell_points,
+        measured=lambda wildcards: config[cell_images(wildcards)]["images"],
         seed_blocks=config["intervals"]["seed_blocks"],
         # KID takes longer than all else, and chooses nothing.
         kid_subsets=lambda wildcards: (

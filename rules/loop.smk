@@ -202,7 +202,7 @@ use rule loop_images as loop_search_images with:
         seeds=lambda wildcards: STUDY.seeds("search", int(wildcards.replica)),
         sampler=config["sampler"],
         classes=config["classes"],
-        noise=search_noise(config),
+        noise=starting_noise(config, "search"),
 
 
 use rule measure as loop_search with:
@@ -263,6 +263,7 @@ use rule loop_images as loop_heldout with:
         seeds=lambda wildcards: STUDY.seeds("heldout", int(wildcards.replica)),
         sampler=config["sampler"],
         classes=config["classes"],
+        noise=starting_noise(config, "heldout"),
 
 
 use rule measure as loop_measure with:

@@ -57,6 +57,7 @@ rule summary:
         sampler=config["sampler"],
         searched=config["grid"].get("sampler", {}),
         trained=STUDY.trained,
+        control=STUDY.control,
     script:
         "../scripts/summary.py"
 

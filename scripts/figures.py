@@ -5,7 +5,7 @@ from pathlib import Path
 from adaptive_neon.data.images import read_images
 from adaptive_neon.evaluation.features import load_extractor
 from adaptive_neon.evaluation.manifolds import nearest_images
-from adaptive_neon.evaluation.measurement import read_reference
+from adaptive_neon.evaluation.measurement import read_reference, search_metrics
 from adaptive_neon.jobs.files import read_json
 from adaptive_neon.jobs.job import job
 from adaptive_neon.merging.grid import parse_point
@@ -42,7 +42,9 @@ with job(snakemake.log[0], snakemake.threads):
         selection = selections[0, kimg]
         # With several sampler settings, those of the winner.
         _, settings = split(selection["roles"]["blockwise"])
-        fids = {point: selection["search"][point + settings]["fid"] for point in params.search_points}
+        fids = {
+            point: search_metrics(selection["search"][point + settings])["fid"] for point in params.search_points
+        }
         similar = [split(name)[0] for name in selection["indistinguishable"] if name.endswith(settings)]
         if params.points == "grid":
             figures.save_figure(figures.plot_grid(fids, similar), folder / f"grid-{kimg}.svg")

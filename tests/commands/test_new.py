@@ -14,7 +14,7 @@ from adaptive_neon.data.images import digits
 from adaptive_neon.evaluation.references import write_statistics
 from adaptive_neon.families.checkpoints import write_checkpoint
 from adaptive_neon.families.loading import arrays
-from adaptive_neon.studies.config import search_noise
+from adaptive_neon.studies.config import starting_noise
 from adaptive_neon.studies.layers import read_experiment
 from persistent import write_network_pickle
 from tiny_pipelines import LATENTS, PROMPTS, text_pipeline
@@ -94,8 +94,12 @@ def test_of_a_pickle(clone, make_network, tiny, capsys):
 @pytest.mark.parametrize(
     ("classes", "search", "heldout"),
     [
-        (7, 280, 3010),  # multiples of 2·7·10 and 7·10
-        (100, 300, 3000),  # pairs would take 2,000 images; independent ones are half as many more than the default's
+        (7, 280, 3080),  # multiples of 2·7·10
+        (
+            100,
+            300,
+            3000,
+        ),  # pairs would take 2,000 images; independent ones are half as many more than the default's
     ],
 )
 def test_classes_decide_how_many_images(clone, make_network, tiny, classes, search, heldout):
@@ -104,7 +108,7 @@ def test_classes_decide_how_many_images(clone, make_network, tiny, classes, sear
     main(["new", "mine", "--base", "A.safetensors", "--data", "digits"])
     config = read(clone)
     assert (config["search"]["images"], config["heldout"]["images"]) == (search, heldout)
-    assert search_noise(config) == ("independent" if classes == 100 else "antithetic")
+    assert starting_noise(config, "search") == ("independent" if classes == 100 else "antithetic")
 
 
 def test_of_a_safetensors_with_few_images_and_a_reference(clone, make_network, tiny):

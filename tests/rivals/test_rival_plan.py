@@ -125,7 +125,7 @@ def test_estimate(config):
         ("replica-1/rivals/fine/finetune-24", ("fine: finetune", 12_000)),
         ("rivals/longer/training-12", ("longer: training", 12_000)),
         ("replica-0/rivals/sims/search-12/all~0.5@steps~4-generate", ("sims: generate", 600)),
-        ("replica-0/rivals/sims/heldout-12/all~0.5@steps~4-measure", ("sims: measure", 3000)),
+        ("replica-0/rivals/sims/heldout-12/all~0.5@steps~4-measure", ("sims: measure", 6000)),
         ("replica-0/rivals/gone/synthetic", None),
         ("replica-0/rivals/select-12", None),
         ("replica-0/grid-12/0.5-generate", None),

@@ -6,7 +6,13 @@ import pytest
 import yaml
 from adaptive_neon.families.checkpoints import write_checkpoint
 from adaptive_neon.families.networks.settings import UNET_BLOCKS
-from adaptive_neon.studies.config import block_patterns, check_config, check_network, search_noise
+from adaptive_neon.studies.config import (
+    block_patterns,
+    check_config,
+    check_network,
+    search_control,
+    starting_noise,
+)
 from adaptive_neon.studies.layers import FAST, read_config, read_scalars
 
 ROOT = Path(__file__).parents[2]
@@ -62,7 +68,7 @@ def test_the_default_is_sound(config, schema):
     ],
 )
 def test_sound_changes(config, schema, key, value):
-    config["search"] |= {"method": "grid", "images": 2000, "rounds": 1, "first_seed": 0}
+    config["search"] |= {"method": "grid", "images": 2000, "rounds": 1, "control": 0, "first_seed": 0}
     config["heldout"]["first_seed"] = 50_000
     config["finetune"]["batch"] = 256
     change(config, key, value)
@@ -191,6 +197,9 @@ def test_faults_of_one_key(config, schema, refuses, key, value, words):
         ),
         ({"blocks": "layers"}, "blocks", "search.method is grid; set it to gradient"),
         ({"search.method": "race", "search.rounds": 51}, "heldout.first_seed", "the search seeds 0–50999"),
+        ({"search.control": 50}, "heldout.first_seed", "the search seeds 0–50999"),
+        ({"search.method": "gradient", "search.control": 1}, "search.control", "set it to 0 or null"),
+        ({"heldout.noise": "antithetic", "heldout.images": 5100}, "heldout.images", "choose 5000 or 5200"),
         (
             {"search.images": 250},
             "search.images",
@@ -293,9 +302,9 @@ def test_faults_of_one_key(config, schema, refuses, key, value, words):
     ],
 )
 def test_faults_between_keys(config, schema, refuses, changes, key, words):
-    config["search"] |= {"method": "grid", "images": 1000, "rounds": 1, "first_seed": 0}
+    config["search"] |= {"method": "grid", "images": 1000, "rounds": 1, "control": 0, "first_seed": 0}
     config["search"]["gradient"] = {"steps": 10, "images": 100, "lr": 0.1}
-    config["heldout"] = {"images": 5000, "first_seed": 50_000}
+    config["heldout"] = {"images": 5000, "noise": "independent", "first_seed": 50_000}
     config["synthetic"] = {"images": 1000, "first_seed": 100_000}
     config["finetune"]["batch"] = config["base"]["training"]["batch"] = 256
     config["intervals"]["seed_blocks"] = 10
@@ -479,7 +488,14 @@ def test_families_without_a_gradient_refuse_it(root, refuses, family):
 
 
 def test_a_gradient_search_needs_its_settings(config, schema, refuses):
-    config["search"] = {"method": "gradient", "images": 1000, "rounds": 1, "noise": "independent", "first_seed": 0}
+    config["search"] = {
+        "method": "gradient",
+        "images": 1000,
+        "rounds": 1,
+        "noise": "independent",
+        "control": 0,
+        "first_seed": 0,
+    }
     with refuses("config: search.gradient: missing"):
         check_config(config, schema)
 
@@ -515,7 +531,35 @@ def test_antithetic_noise_needs_noise(refuses):
 )
 def test_auto_is_antithetic_wherever_pairs_fit(experiment, given, noise):
     overlay = [ROOT / f"experiments/{experiment}.yaml"] if experiment else []
-    assert search_noise(read_config(SCHEMA_FILE, [ROOT / "config.yaml", *overlay], given)) == noise
+    config = read_config(SCHEMA_FILE, [ROOT / "config.yaml", *overlay], given)
+    assert starting_noise(config, "search") == noise
+
+
+@pytest.mark.parametrize(
+    ("experiment", "noise"),
+    [(None, "antithetic"), ("digits-var", "independent"), ("cifar10-small", "independent")],
+)
+def test_published_fids_are_of_independent_images(experiment, noise):
+    overlay = [ROOT / f"experiments/{experiment}.yaml"] if experiment else []
+    config = read_config(SCHEMA_FILE, [ROOT / "config.yaml", *overlay], {})
+    assert starting_noise(config, "heldout") == noise
+
+
+@pytest.mark.parametrize(
+    ("experiment", "given", "control"),
+    [
+        (None, {}, 5),
+        (None, {"search": {"control": 2}}, 2),
+        (None, {"features": {"width": 200}}, 0),  # as many as images
+        ("digits-layers", {}, 0),  # a search by gradient
+        ("cifar10-small", {}, 0),  # 2,000 images of 2,048 features
+        ("cifar10-small", {"search": {"images": 2100}}, 5),
+        ("imagenet256-xar-b", {}, 0),  # as published
+    ],
+)
+def test_the_control_variate_needs_more_images_than_features(experiment, given, control):
+    overlay = [ROOT / f"experiments/{experiment}.yaml"] if experiment else []
+    assert search_control(read_config(SCHEMA_FILE, [ROOT / "config.yaml", *overlay], given)) == control
 
 
 @pytest.mark.parametrize("family", ["edm", "flow"])

@@ -17,7 +17,7 @@ from adaptive_neon.families.networks.settings import UNET_BLOCKS
 from adaptive_neon.merging.grid import parse_point, point_name
 from adaptive_neon.rivals.plan import read_rivals
 from adaptive_neon.search.settings import parse_settings, settings_name
-from adaptive_neon.studies.config import check_config, check_network, complete_schema
+from adaptive_neon.studies.config import check_config, check_network, complete_schema, search_control
 from adaptive_neon.studies.layers import read_scalars
 from adaptive_neon.studies.plan import Study
 from hypothesis import given, settings
@@ -260,8 +260,10 @@ def sound(draw):
         "images": images[0] * blocks,
         "rounds": rounds,
         "noise": noise,
+        "control": draw(st.sampled_from([None, 0] if method == "gradient" else [None, 0, 1, 3])),
         "first_seed": seed,
     }
+    drawn = rounds * images[0] * blocks * (1 + search_control(config))
     stepped = 0
     if method == "gradient":
         descent = {
@@ -272,7 +274,8 @@ def sound(draw):
         config["search"]["gradient"], stepped = descent, descent["steps"] * descent["images"]
     config["heldout"] = {
         "images": images[1] * blocks,
-        "first_seed": seed + rounds * images[0] * blocks + stepped + draw(st.integers(0, 9)),
+        "noise": draw(st.sampled_from(["auto", "independent"])),
+        "first_seed": seed + drawn + stepped + draw(st.integers(0, 9)),
     }
     config["synthetic"] = {"images": draw(st.integers(6, 1000)), "first_seed": draw(st.integers(0, 10**5))}
     config["finetune"]["snapshots_kimg"] = draw(

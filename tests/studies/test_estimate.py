@@ -38,8 +38,15 @@ def study(config):
     config["finetune"]["snapshots_kimg"] = [10, 30]
     config["base"]["training"]["kimg"] = 100
     config["synthetic"]["images"] = 1000
-    config["search"] = {"method": "grid", "images": 2000, "rounds": 1, "noise": "independent", "first_seed": 0}
-    config["heldout"] = {"images": 5000, "first_seed": 5000}
+    config["search"] = {
+        "method": "grid",
+        "images": 2000,
+        "rounds": 1,
+        "noise": "independent",
+        "control": 0,
+        "first_seed": 0,
+    }
+    config["heldout"] = {"images": 5000, "noise": "independent", "first_seed": 5000}
     config["sampler"]["steps"] = 18
     config["replicas"] = 2
     return config

@@ -61,7 +61,16 @@ def test_a_gradient_search_begins_with_a_line_of_single_weights(config):
 def test_each_round_has_seeds_of_its_own(config):
     config["search"] |= {"images": 300, "first_seed": 10, "rounds": 2}
     study = Study(config)
+    assert [study.seeds("search", 0, round_) for round_ in study.rounds] == [(10, 300), (1810, 300)]
+    # Between them lie the further images of the base model, the control variate.
+    assert [study.seeds("search", 0, round_, control=True) for round_ in study.rounds] == [
+        (10, 1800),
+        (1810, 1800),
+    ]
+    config["search"]["control"] = 0
+    study = Study(config)
     assert [study.seeds("search", 0, round_) for round_ in study.rounds] == [(10, 300), (310, 300)]
+    assert study.seeds("search", 0, control=True) == study.seeds("search", 0)
 
 
 def test_snapshots_chain(study):

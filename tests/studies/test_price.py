@@ -17,6 +17,16 @@ def test_images_of_the_base_model_are_drawn_once_a_replica():
     assert images_drawn(selections, "a~0.0", 100) == 100 * (1 + 2 + 6 + 2 + 5 + 3)
 
 
+def test_images_of_a_control_variate_are_drawn_once_a_replica_and_round():
+    selections = {
+        (0, 12): {"search": dict.fromkeys(["a~0.0", "a~0.5"]), "later_points": [2]},
+        (0, 25): {"search": dict.fromkeys(["a~0.0", "a~0.5"]), "later_points": [2]},
+    }
+    # The base model in the first round, two more points, four in the second; five times as much of the base model,
+    # and in the second round, whose points are others, the base model on the points' seeds too.
+    assert images_drawn(selections, "a~0.0", 100, control=5) == 100 * ((1 + 2 + 4) + 5 + (1 + 5))
+
+
 def test_evaluations_and_the_share_of_the_training(tiny):
     """EDM's 8 steps are 15 evaluations; a training image costs three."""
     found = price(tiny, {"steps": 8}, {}, 1000, 50_000)

@@ -5,6 +5,9 @@ import json
 import numpy as np
 import pytest
 from adaptive_neon.data.images import read_images
+from adaptive_neon.evaluation.control import controlled_fids
+from adaptive_neon.evaluation.features import load_extractor
+from adaptive_neon.evaluation.measurement import read_reference
 from adaptive_neon.families.checkpoints import Checkpoint, read_checkpoint
 from adaptive_neon.families.edm.family import draw
 from adaptive_neon.families.loading import load
@@ -17,7 +20,7 @@ SEARCH = {
     "blocks": [{"name": "all", "pattern": "."}],
     "finetune": {"snapshots_kimg": [1]},
     "grid": {"weights": [0.5, 1.0], "diagonal": []},
-    "search": {"method": "surface", "images": 80, "rounds": 1, "noise": "antithetic"},
+    "search": {"method": "surface", "images": 80, "rounds": 1, "noise": "antithetic", "control": 2},
 }
 TWO_ROUNDS = SEARCH | {"search": SEARCH["search"] | {"rounds": 2}}
 RESULTS = "results/tiny"
@@ -43,6 +46,19 @@ def assert_drawn(replica, stage, w, seeds):
     assert len(images) == len(seeds)
 
 
+def assert_controlled(folder, replica, stage, cell):
+    """The metrics of a cell of the tiny study have the FID with the base model's images as control variate."""
+    real = read_reference(folder / RESULTS / "reference/digits.npz")
+    extract = load_extractor(folder / RESULTS / "reference/digits.safetensors", "cpu")
+    base, name = "0.0" if stage == "grid" else "all~0.0", f"all~{cell.removeprefix('all~')}"
+    images, _ = read_images(replica / stage / "1" / cell / "images.npz", name)
+    further, _ = read_images(replica / stage / "0" / base / "images.npz", "all~0.0")
+    metrics = json.loads((replica / stage / "1" / cell / "metrics.json").read_text())[name]
+    assert metrics["images"] == 80
+    expected = controlled_fids(real.statistics, extract(images), extract(further), 4)
+    assert metrics["controlled"]["fid"] == pytest.approx(expected.full, rel=1e-4)
+
+
 def test_a_further_round_draws_its_own_points_alone(copy_of_finished):
     folder = copy_of_finished
     process = runner.run(folder, SEARCH, target=f"{RESULTS}/replica-0/selection/1.json")
@@ -61,14 +77,19 @@ def test_a_further_round_draws_its_own_points_alone(copy_of_finished):
     found = json.loads((replica / "selection/1.json").read_text())
     winners = {("heldout", "1", found["roles"][role]) for role in ("global", "blockwise")}
     assert drawn(process.stdout) - {("heldout", "0", "all~0.0"), ("heldout", "1", "all~-1.0")} - winners == {
-        ("round-2", "1", point) for point in points
+        *(("round-2", "1", point) for point in points),
+        ("round-2", "0", "all~0.0"),
     }
 
-    # All images of the search start in pairs, but none that is held out.
-    assert_drawn(replica, "grid", 0.0, antithetic(range(80), 10))
+    # All images of the search start in pairs; the base model draws twice as many more, as a control variate. Those
+    # held out are too few for pairs.
+    assert_drawn(replica, "grid", 0.0, antithetic(range(240), 10))
     assert_drawn(replica, "grid", 0.75, antithetic(range(80), 10))
-    assert_drawn(replica, "round-2", weights[0], antithetic(range(80, 160), 10))
+    assert_drawn(replica, "round-2", 0.0, antithetic(range(240, 480), 10))
+    assert_drawn(replica, "round-2", weights[0], antithetic(range(240, 320), 10))
     assert_drawn(replica, "heldout", 0.0, range(50_000, 50_040))
+    for stage, cell in (("grid", "0.75"), ("round-2", points[0])):
+        assert_controlled(folder, replica, stage, cell)
 
     # One block: the surface is a line, and both winners are its minimum, or the point drawn there.
     assert found["roles"]["global"] == found["roles"]["blockwise"]

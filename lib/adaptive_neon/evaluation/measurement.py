@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from adaptive_neon.errors import InputError
+from adaptive_neon.evaluation.control import controlled_fids
 from adaptive_neon.evaluation.distances import (
     Moments,
     ReferenceStatistics,
@@ -77,6 +78,21 @@ def read_reference(path: str | Path) -> ReferenceImages:
         )
 
 
+def write_features(path: str | Path, features: np.ndarray) -> None:
+    """Write features [N, D]."""
+    write_arrays(path, {"features": features})
+
+
+def read_features(path: str | Path) -> np.ndarray:
+    """What `write_features` wrote.
+
+    Raises:
+        InputError: not such a file.
+    """
+    with reading_arrays(path, "features", "remove it and make it again") as file:
+        return file["features"]
+
+
 def measure(
     extract: Extractor,
     images: np.ndarray,
@@ -85,6 +101,7 @@ def measure(
     kid_subsets: int = 0,
     seed: int = 0,
     output: np.ndarray | None = None,
+    control: np.ndarray | None = None,
 ) -> dict:
     """All metrics of a set of images, and the same without each block of seeds.
 
@@ -94,13 +111,16 @@ def measure(
         kid_subsets: on how many random subsets KID is measured; 0 for no KID.
         seed: of the choice of the subsets.
         output: features → logits of classes [K, D], for the Inception score; None for none.
+        control: features [M, D] of the base model, on the seeds of the images and further ones (see
+            `control.controlled_fids`); None for none.
 
     Returns:
         `images`, `dimension` (of the features), `fid`, `precision`, `recall`, `density`, `coverage`, `variance`
         (tr Σ / tr Σ_r of the features), `recall_by_class` (in the order of the classes); in `without_block` a list
         of K for each metric; `spread` of the `pixels`, in [0, 255], and of the `features` (see `spread`); maybe
         `kid` and `kid_deviation`, which is over subsets; maybe `inception_score` and `inception_score_deviation`,
-        which is over parts. A model that diverged gives `fid` None and `diverged` True alone.
+        which is over parts; maybe `controlled`, of which `fid` and `without_block`, FID with the base model as
+        control variate. A model that diverged gives `fid` None and `diverged` True alone.
     """
     diverged = {"fid": None, "diverged": True}
     if not len(images):
@@ -120,6 +140,9 @@ def measure(
     metrics["variance"] = variance / real_variance
     metrics["without_block"]["variance"] = [value / real_variance for value in variances]
     metrics["spread"] = {"pixels": spread(images), "features": spread(features)}
+    if control is not None and len(control):
+        fids = controlled_fids(real.statistics, features, control, seed_blocks)
+        metrics["controlled"] = {"fid": fids.full, "without_block": {"fid": fids.without.tolist()}}
     if kid_subsets:
         rng = np.random.default_rng(seed)
         metrics["kid"], metrics["kid_deviation"] = kernel_distance(
@@ -133,6 +156,19 @@ def measure(
 def jackknife_replicates(metrics: Mapping, name: str) -> JackknifeReplicates:
     """One metric of `measure` with its values without each block of seeds."""
     return JackknifeReplicates(metrics[name], np.array(metrics["without_block"][name]))
+
+
+def search_metrics(metrics: Mapping) -> Mapping:
+    """The FID by which a search chooses: where it has a control variate, the one with it, free of bias.
+
+    Bias would choose as well: it is a few times what a search tells apart, is smaller for models whose images vary
+    less, and with a control variate for those nearer to the base model.
+    """
+    if "controlled" not in metrics:
+        return metrics
+    fid = jackknife_replicates(metrics["controlled"], "fid").corrected()
+    about = {key: metrics[key] for key in ("images", "dimension")}
+    return about | {"fid": fid.full, "without_block": {"fid": fid.without.tolist()}}
 
 
 def _prdc(overlap: Overlap, labels: np.ndarray) -> dict:

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from statistics import mean
 
+from adaptive_neon.evaluation.measurement import search_metrics
 from adaptive_neon.merging.grid import parse_point
 from adaptive_neon.search.selection import best_point
 from adaptive_neon.search.settings import parse_settings, settings_text
@@ -21,7 +22,7 @@ def choose(candidates: Sequence[str], search: Mapping[str, Mapping]) -> dict:
         candidates: names of points.
         search: their metrics; none where there is but one candidate.
     """
-    fids = {name: search[name]["fid"] for name in candidates if name in search}
+    fids = {name: search_metrics(search[name])["fid"] for name in candidates if name in search}
     finite = any(fid is not None for fid in fids.values())
     return {"point": best_point(fids) if finite else candidates[0], "search": fids}
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from adaptive_neon.evaluation.measurement import jackknife_replicates
+from adaptive_neon.evaluation.measurement import jackknife_replicates, search_metrics
 from adaptive_neon.merging.grid import parse_point, point_name
 from adaptive_neon.search import race, surface
 from adaptive_neon.search.selection import base_role, best_point, best_single_point, indistinguishable
@@ -76,7 +76,7 @@ def outcome(
         `later_points`, how many points each further round had; and what else `winners` tells.
     """
     found = winners(method, limits, points, rounds, descent)
-    first = base_role({name: one["fid"] for name, one in rounds[0].items()}, base)
+    first = base_role({name: search_metrics(one)["fid"] for name, one in rounds[0].items()}, base)
     roles = {"base": first, "collapsed": collapsed + split(first)[1]}
     roles |= {role: found.pop(role) for role in ("global", "blockwise")}
     return {"roles": roles, **found, "search": rounds[0], "later_points": [len(later) for later in rounds[1:]]}
@@ -119,9 +119,12 @@ def winners(
 
 
 def _of_points(points: Sequence[str], rounds: Sequence[Metrics]) -> list[Metrics]:
-    """Without what the first round draws besides: single weights for the figures, the base model."""
+    """What a search chooses by; without what the first round draws for the figures."""
     first, *later = rounds
-    return [{name: first[name] for name in points}, *later]
+    return [
+        {name: search_metrics(one) for name, one in metrics.items()}
+        for metrics in ({name: first[name] for name in points}, *later)
+    ]
 
 
 def _fitted_winners(region: Region, points: Sequence[str], rounds: Sequence[Metrics]) -> dict:

@@ -36,6 +36,11 @@ class JackknifeReplicates:
         blocks = len(self.without)
         return blocks * self.full - (blocks - 1) * self.without
 
+    def corrected(self) -> "JackknifeReplicates":
+        """The metric free of bias a/n, and the same without each block; its pseudo-values are the same."""
+        values = self.pseudo_values
+        return JackknifeReplicates(float(values.mean()), (values.sum() - values) / (len(values) - 1))
+
 
 def mean_interval(values: np.ndarray, level: float = LEVEL) -> Interval:
     """Student's interval for the mean of R ≥ 2 independent values, with R − 1 degrees of freedom."""

@@ -24,6 +24,8 @@ FOLDERS = {  # of results
     "collapse": "the studies of loops",
     "compare": "several studies on one page",
 }
+CONTROL = 5  # search.control by default
+INCEPTION_FEATURES = 2048
 NARROWEST = 0.1  # range of the weights of a surface, whose points have two digits
 MOST_AVERAGES = 100  # times that two averages of the weights are kept in memory and in one file
 MOST_JOBS = 10_000  # of a study's search: planning them takes Snakemake a minute
@@ -239,6 +241,8 @@ def _contradictions(config: Mapping) -> Iterator[tuple[str, str]]:
         yield "search.rounds", f"{search['rounds']}, but a grid is drawn in one; give more search.images, or race"
     if search["method"] == "gradient":
         yield from _gradient_contradictions(config)
+        if search["control"]:
+            yield "search.control", f"{search['control']}, but a gradient has no use for it; set it to 0 or null"
     elif config["blocks"] == LAYERS:
         yield "blocks", f"layers, but search.method is {search['method']}; set it to gradient, or name blocks"
     if search["method"] in ("surface", "gradient"):
@@ -291,7 +295,8 @@ def _contradictions(config: Mapping) -> Iterator[tuple[str, str]]:
             f"seeds {heldout.start}–{heldout.stop - 1} overlap the search seeds {search.start}–{search.stop - 1}; "
             "held-out images must not have been searched",
         )
-    yield from _noise_contradictions(config)
+    for images in ("search", "heldout"):
+        yield from _noise_contradictions(config, images)
     for key in ("search", "heldout"):
         if config[key]["images"] % config["intervals"]["seed_blocks"]:
             yield (
@@ -337,52 +342,70 @@ def _contradictions(config: Mapping) -> Iterator[tuple[str, str]]:
     yield from _collapse_contradictions(config["collapse"])
 
 
-def search_noise(config: Mapping) -> str:
-    """What the images of a search start from: independent, or antithetic, which `auto` means wherever it fits."""
-    if config["search"]["noise"] != "auto":
-        return config["search"]["noise"]
-    in_pairs = {**config, "search": {**config["search"], "noise": "antithetic"}}
-    return "independent" if any(_noise_contradictions(in_pairs)) else "antithetic"
+def starting_noise(config: Mapping, images: str) -> str:
+    """What search or held-out images start from: independent, or antithetic, which `auto` means wherever it fits.
+
+    But of held-out images not where FIDs are compared with published ones, which are of independent images.
+    """
+    section = config[images]
+    if section["noise"] != "auto":
+        return section["noise"]
+    if images == "heldout" and config["features"]["extractor"] != "digits":
+        return "independent"
+    in_pairs = {**config, images: {**section, "noise": "antithetic"}}
+    return "independent" if any(_noise_contradictions(in_pairs, images)) else "antithetic"
 
 
-def _noise_contradictions(config: Mapping) -> Iterator[tuple[str, str]]:
+def search_control(config: Mapping) -> int:
+    """How many times search.images of the base model a search draws besides, as a control variate.
+
+    The default is what the digits study gains by; with fewer images than features nothing is known.
+    """
+    search, features = config["search"], config["features"]
+    if search["control"] is not None:
+        return search["control"]
+    dimension = features["width"] if features["extractor"] == "digits" else INCEPTION_FEATURES
+    return CONTROL if search["images"] > dimension and search["method"] != "gradient" else 0
+
+
+def _noise_contradictions(config: Mapping, images: str) -> Iterator[tuple[str, str]]:
     """Antithetic noise of a family that has none to negate, and pairs that seeds or the jackknife's blocks part.
 
     Of each 2L consecutive seeds the last L start from the negated noise of the first (see
     `families.sampling.antithetic`).
     """
-    search, architecture = config["search"], config["base"]["architecture"] or {}
-    if search["noise"] != "antithetic":
+    section, architecture = config[images], config["base"]["architecture"] or {}
+    if section["noise"] != "antithetic":
         return
-    if search["method"] == "gradient":
-        yield "search.noise", "antithetic, but the steps of a gradient draw no pairs; set it to independent"
+    if images == "search" and section["method"] == "gradient":
+        yield f"{images}.noise", "antithetic, but the steps of a gradient draw no pairs; set it to independent"
     if not settings_of(architecture).STARTS_FROM_NOISE:
         yield (
-            "search.noise",
+            f"{images}.noise",
             f"antithetic, but {family_name(architecture)} starts from no noise to negate; set it to independent",
         )
     balanced = config["classes"] == "balanced"
     if balanced and "label_dim" not in architecture:
         yield (
-            "search.noise",
+            f"{images}.noise",
             "antithetic, but how many classes the base model has is not known before its import; give "
             "base.architecture.label_dim, or set it to independent",
         )
     classes = (balanced and architecture["label_dim"]) or 1
     pairs = f"the antithetic pairs of {classes} balanced classes" if classes > 1 else "antithetic pairs"
     blocks = config["intervals"]["seed_blocks"]
-    if near := _nearest_multiples(search["images"], 2 * classes * blocks, least=1):
+    if near := _nearest_multiples(section["images"], 2 * classes * blocks, least=1):
         yield (
-            "search.images",
-            f"{search['images']} in {blocks} blocks (intervals.seed_blocks) would part {pairs}; choose {near}, "
-            "other blocks, or search.noise: independent",
+            f"{images}.images",
+            f"{section['images']} in {blocks} blocks (intervals.seed_blocks) would part {pairs}; choose {near}, "
+            f"other blocks, or {images}.noise: independent",
         )
-    starts = [("search.first_seed", search["first_seed"], 0)]
+    starts = [(f"{images}.first_seed", section["first_seed"], 0)]
     if config["replicas"] > 1:
         starts.append(("replica_stride", config["replica_stride"], 1))
     for key, value, least in starts:
         if near := _nearest_multiples(value, 2 * classes, least):
-            yield key, f"{value} would part {pairs}; choose {near}, or search.noise: independent"
+            yield key, f"{value} would part {pairs}; choose {near}, or {images}.noise: independent"
 
 
 def _nearest_multiples(value: int, unit: int, least: int) -> str:
@@ -414,6 +437,7 @@ def _seeds(config: Mapping) -> dict[str, range]:
         for key in ("synthetic", "search", "heldout")
     }
     search, images = sections["search"]
+    sections["search"] = search, images * (1 + search_control(config))
     if search["method"] == "gradient":  # each step has images of its own
         sections["search"] = search, images + search["gradient"]["steps"] * search["gradient"]["images"]
     if generations := config["loop"]["generations"]:  # each a block of seeds of its own, and one for Neon's

@@ -13,13 +13,13 @@ from adaptive_neon.jobs.times import job_seconds
 from adaptive_neon.merging.grid import cell_name
 from adaptive_neon.search.gradient import CHECKS
 from adaptive_neon.search.settings import split
-from adaptive_neon.studies.plan import Study
+from adaptive_neon.studies.plan import BASE_KIMG, Study
 
 START_UP = 10.0  # s of a job before it computes
 FEATURES = {"inception": 1.14e10, "inception-clean": 1.14e10}  # FLOP an image (Inception-v3: 5.7 G multiply-adds)
 
 JOB = re.compile(
-    r"replica-\d+/(?P<stage>grid|round-\d+|heldout)-(?P<kimg>\d+)/(?P<cell>.+)-(?P<rule>generate|shard|measure)(-\d+)?"
+    r"replica-\d+/(?P<stage>grid|round-\d+|heldout)-(?P<kimg>\d+)/(?P<cell>.+)-(?P<rule>generate|shard|measure|features)(-\d+)?"
 )
 
 
@@ -77,18 +77,25 @@ def rules_of(
     study, run = Study(config), config["run"]
     replicas, snapshots = len(study.replicas), len(study.snapshots)
     base_cell = cell_name(study.base_point)
-    searched = {name: points for name, points in study.cells.items() if name != base_cell}
+    others = {name: points for name, points in study.cells.items() if name != base_cell}
     per_cell = replicas * len(study.settings)
-    cells = per_cell * (snapshots * len(searched) + (base_cell in study.cells))
-    points = per_cell * (snapshots * sum(map(len, searched.values())) + (base_cell in study.cells))
+    cells = per_cell * (snapshots * len(others) + 1)
+    points = per_cell * (snapshots * sum(map(len, others.values())) + 1)
     winners = replicas * (3 * snapshots + 1)  # at most: collapsed, best single, best per block; and the base model
     later = (
         replicas * snapshots * (len(study.rounds) - 1) * len(study.search_points) * len(study.settings)
     )  # at most
-    drawn = (points + later) * config["search"]["images"] + winners * config["heldout"]["images"]
+    # As a control variate the base model has a cell in each round, with more images than the others.
+    of_base = per_cell if study.control else 0
+    controls = of_base * len(study.rounds)
+    searched, control = (study.seeds("search", 0, control=further)[1] for further in (False, True))
+    measured = (points + later) * searched + winners * config["heldout"]["images"]
+    drawn = measured - of_base * searched + controls * control
+    jobs = {("search", False): cells - of_base + later, ("search", True): controls, ("heldout", False): winners}
     shards = sum(
-        number * (len(study.shards(images, 0, run["shards"])) if run["shards"] > 1 else 0)
-        for images, number in (("search", cells + later), ("heldout", winners))
+        number * len(study.shards(images, 0, run["shards"], control=further))
+        for (images, further), number in jobs.items()
+        if run["shards"] > 1
     )
     gpu, training, job = run["device"] != "cpu", run["training_threads"], run["job_threads"]
     features = FEATURES.get(config["features"]["extractor"], 0.0)
@@ -109,9 +116,14 @@ def rules_of(
         Rule("synthetic", replicas, synthetic, drawing_flop, training, gpu),
         Rule("finetune", replicas * snapshots, tuned, training_flop, training, gpu),
         *([Rule("shard", shards, drawn, searching_flop, job, gpu)] if shards else []),
-        Rule("generate", cells + later + winners, 0 if shards else drawn, searching_flop, job, gpu and not shards),
+        Rule("generate", sum(jobs.values()), 0 if shards else drawn, searching_flop, job, gpu and not shards),
         *further,
-        Rule("measure", cells + later + winners, drawn, features, job, gpu and features > 0),
+        *(
+            [Rule("features", controls, controls * control, features, job, gpu and features > 0)]
+            if controls
+            else []
+        ),
+        Rule("measure", cells + later + winners, measured, features, job, gpu and features > 0),
     ]
 
 
@@ -149,8 +161,9 @@ def _work_of(config: Mapping, study: Study, name: str) -> tuple[str, float] | No
         return None
     images = "heldout" if match["stage"] == "heldout" else "search"
     points = len(study.cells.get(split(match["cell"])[0], ())) if match["stage"] == "grid" else 1
-    work = points * config[images]["images"]
-    shards = len(study.shards(images, 0, config["run"]["shards"]))
+    control = images == "search" and int(match["kimg"]) == BASE_KIMG and match["rule"] != "measure"
+    work = points * study.seeds(images, 0, control=control)[1]
+    shards = len(study.shards(images, 0, config["run"]["shards"], control=control))
     if match["rule"] == "generate" and shards > 1:
         return None
     return match["rule"], work / (shards if match["rule"] == "shard" else 1)

@@ -8,7 +8,7 @@ from adaptive_neon.families.batches import LARGEST
 from adaptive_neon.merging.grid import Point, cells, diagonal
 from adaptive_neon.search.points import search_points
 from adaptive_neon.search.settings import combinations
-from adaptive_neon.studies.config import block_patterns
+from adaptive_neon.studies.config import block_patterns, search_control
 
 BASE_KIMG = 0  # the snapshot before any self-training: θ_s = θ_r
 
@@ -24,6 +24,7 @@ class Study:
         weights = sorted(map(float, config["grid"]["weights"]))
         self.method: str = config["search"]["method"]
         self.rounds = range(1, config["search"]["rounds"] + 1)
+        self.control = search_control(config)
         self.region = weights[0], weights[-1]  # of every block
         self.search_points = search_points(self.method, self.blocks, weights)
         self.settings = combinations(config["grid"].get("sampler", {}))
@@ -39,15 +40,18 @@ class Study:
         """The snapshot that training to `kimg` continues from, `BASE_KIMG` for the first."""
         return max((snapshot for snapshot in self.snapshots if snapshot < kimg), default=BASE_KIMG)
 
-    def seeds(self, images: str, replica: int, round_: int = 1) -> tuple[int, int]:
+    def seeds(self, images: str, replica: int, round_: int = 1, control: bool = False) -> tuple[int, int]:
         """First seed and number of the images named `synthetic`, `search` or `heldout` in a replica.
 
         Args:
             round_: of the search, from 1 on; each has seeds of its own.
+            control: of the base model in a search, which draws further images as a control variate.
         """
         section = self.config[images]
-        first = section["first_seed"] + (round_ - 1) * section["images"]
-        return first + replica * self.config["replica_stride"], section["images"]
+        count = section["images"]
+        whole = count * (1 + self.control) if images == "search" else count
+        first = section["first_seed"] + (round_ - 1) * whole
+        return first + replica * self.config["replica_stride"], whole if control else count
 
     def step_seeds(self, replica: int) -> tuple[int, int]:
         """First seed and number of the images of all steps of a search by gradients, after those that choose."""
@@ -55,12 +59,14 @@ class Study:
         descent = self.config["search"]["gradient"]
         return first + count, descent["steps"] * descent["images"]
 
-    def shards(self, images: str, replica: int, shards: int, round_: int = 1) -> list[tuple[int, int]]:
+    def shards(
+        self, images: str, replica: int, shards: int, round_: int = 1, control: bool = False
+    ) -> list[tuple[int, int]]:
         """First seed and number of the images of each of so many shards, or of fewer.
 
         A shard is whole sampling batches: an image depends, by rounding, on the batch that it is drawn in.
         """
-        first, count = self.seeds(images, replica, round_)
+        first, count = self.seeds(images, replica, round_, control)
         batch = self.config["run"]["sampling_batch"] or LARGEST
         batches = math.ceil(count / batch)
         shards = min(shards, batches)

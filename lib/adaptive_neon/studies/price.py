@@ -9,20 +9,24 @@ from adaptive_neon.families.loading import arguments
 from adaptive_neon.search.settings import combinations, split
 
 
-def images_drawn(selections: Mapping[tuple[int, int], Mapping], base: str, images: int) -> int:
+def images_drawn(selections: Mapping[tuple[int, int], Mapping], base: str, images: int, control: int = 0) -> int:
     """How many images the searches of a study have drawn, those of the base model once a replica.
 
     Args:
         selections: (replica, kimg) → outcome of its search (see `search.rounds.outcome`).
         base: name of the base model, without sampler settings.
         images: of a point in a round.
+        control: times as many that the base model draws besides in each round, as a control variate.
     """
     points = {
         (replica, None if split(name)[0] == base else kimg, name)
         for (replica, kimg), selection in selections.items()
         for name in selection["search"]
     }
-    return images * (len(points) + sum(sum(selection["later_points"]) for selection in selections.values()))
+    later = [selection["later_points"] for selection in selections.values()]
+    of_base = sum(split(name)[0] == base for _, _, name in points)
+    further = of_base * (control + (1 + control) * max(map(len, later))) if control else 0
+    return images * (len(points) + sum(map(sum, later)) + further)
 
 
 def images_descended(selections: Iterable[Mapping]) -> tuple[int, int]:

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from adaptive_neon.families import settings_of
-from adaptive_neon.studies.config import search_noise
+from adaptive_neon.studies.config import starting_noise
 
 SMALL = 32  # pixels; images below have a study on the digits as pattern, others one on CIFAR-10 or ImageNet
 PATTERNS = {  # family → the experiments to take numbers from, for small images and for larger ones
@@ -146,8 +146,8 @@ def _known(architecture: Mapping, in_pairs: bool) -> dict:
 
 
 def _measured_images(given: Given, pattern: Mapping) -> tuple[bool, int, int]:
-    """Whether the search draws antithetic pairs, and numbers of search and held-out images that balanced classes and
-    the jackknife's blocks share evenly.
+    """Whether the search draws antithetic pairs; how many search and held-out images, so that balanced classes
+    and the jackknife's blocks share them evenly.
 
     Without pairs half as many more: what the digits study needs for the same loss (docs/search.md).
     """
@@ -155,8 +155,8 @@ def _measured_images(given: Given, pattern: Mapping) -> tuple[bool, int, int]:
     each = max(given.architecture.get("label_dim") or 0, 1) * pattern["intervals"]["seed_blocks"]
     paired = math.ceil(images / (2 * each)) * 2 * each
     if settings_of(given.architecture).STARTS_FROM_NOISE and paired <= 2 * images:
-        return True, paired, math.ceil(heldout / each) * each
-    return False, images * 3 // 2 if search_noise(pattern) == "antithetic" else images, heldout
+        return True, paired, math.ceil(heldout / (2 * each)) * 2 * each
+    return False, images * 3 // 2 if starting_noise(pattern, "search") == "antithetic" else images, heldout
 
 
 def _training(given: Given, finetune: Mapping, images: int, scale: float, there: str, scaled: str) -> list[str]:
