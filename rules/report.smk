@@ -49,7 +49,11 @@ rule summary:
     params:
         experiment=config["experiment"],
         features=config["features"]["extractor"],
-        images={images: config[images]["images"] for images in ("search", "heldout")},
+        images={
+            "search": config["search"]["images"],
+            "control": STUDY.control * config["search"]["images"],
+            "heldout": config["heldout"]["images"],
+        },
         seed_blocks=config["intervals"]["seed_blocks"],
         snapshots=RUNS,
         heldout=lambda wildcards: heldout_positions("metrics.json", RUNS),
@@ -57,7 +61,6 @@ rule summary:
         sampler=config["sampler"],
         searched=config["grid"].get("sampler", {}),
         trained=STUDY.trained,
-        control=STUDY.control,
     script:
         "../scripts/summary.py"
 

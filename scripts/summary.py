@@ -22,7 +22,7 @@ with job(snakemake.log[0], snakemake.threads):
         heldout = {point: values for position in positions for point, values in metrics[position].items()}
         entries.setdefault(replica, []).append(compare(kimg, heldout, **found))
     checked, differentiated = images_descended(selections.values())
-    drawn = images_drawn(selections, params.base, params.images["search"], params.control) + checked
+    drawn = images_drawn(selections, params.base, params.images["search"], params.images["control"]) + checked
     architecture = read_checkpoint(snakemake.input.base).architecture
     summary = summarise(
         params.experiment, params.features, params.images, params.seed_blocks, list(entries.values())

@@ -569,6 +569,9 @@ def test_a_checkpoint_brings_its_architecture(family):
     given = {"base": {"checkpoint": "A.safetensors", "training": None}}
     config = read_config(SCHEMA_FILE, [ROOT / "config.yaml", *overlay], given)
     assert config["base"]["architecture"] == {"family": family}
+    var = [ROOT / "config.yaml", ROOT / "experiments/imagenet256-var-d16.yaml"]
+    elsewhere = read_config(SCHEMA_FILE, var, {"base": {"checkpoint": "elsewhere.pth"}})
+    assert elsewhere["base"]["architecture"] == read_config(SCHEMA_FILE, var)["base"]["architecture"]
     given["base"]["architecture"] = {"label_dim": 5}
     config = read_config(SCHEMA_FILE, [ROOT / "config.yaml", *overlay], given)
     assert config["base"]["architecture"] == {"family": family, "label_dim": 5}

@@ -91,6 +91,23 @@ def test_diagonal(curves):
     assert set(band[band[:, 0] == 0][:, 1]) == {4}
 
 
+def test_the_diagonal_shows_the_fid_by_which_the_search_chooses():
+    """With a control variate the one corrected for bias: f = a + b/n gives a, below 0 too, where no log axis is."""
+
+    def controlled(a):
+        found = {"fid": a + 30 / 40, "without_block": {"fid": [a + 30 / 20] * 2}}
+        return metrics(9.0, (9.0, 9.0)) | {"images": 40, "dimension": 3, "controlled": found}
+
+    curve = {point_name({"all": w}): controlled(a) for w, a in ((-1, 3.0), (0, 1.0), (1, 0.5))}
+    fid, _, recall = plot_diagonal({12: curve}).axes
+    line = next(line for line in fid.get_lines() if line.get_label() == "12 kimg")
+    assert line.get_xydata() == pytest.approx(np.array([[-1, 3], [0, 1], [1, 0.5]]))
+    assert fid.get_yscale() == "log"
+    assert recall.get_lines()[0].get_ydata().tolist() == [0.5, 0.5, 0.5]
+    curve |= {point_name({"all": 1}): controlled(-0.1)}
+    assert plot_diagonal({12: curve}).axes[0].get_yscale() == "linear"
+
+
 def test_curves_differ_without_colour(curves):
     """For those who can't tell colours apart."""
     many = {kimg: curves[25] for kimg in range(6)}

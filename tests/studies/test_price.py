@@ -24,7 +24,7 @@ def test_images_of_a_control_variate_are_drawn_once_a_replica_and_round():
     }
     # The base model in the first round, two more points, four in the second; five times as much of the base model,
     # and in the second round, whose points are others, the base model on the points' seeds too.
-    assert images_drawn(selections, "a~0.0", 100, control=5) == 100 * ((1 + 2 + 4) + 5 + (1 + 5))
+    assert images_drawn(selections, "a~0.0", 100, control=500) == 100 * ((1 + 2 + 4) + 5 + (1 + 5))
 
 
 def test_evaluations_and_the_share_of_the_training(tiny):

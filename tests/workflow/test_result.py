@@ -41,7 +41,7 @@ def test_the_run_told_its_progress(finished):
 
 def test_summary_has_the_agreed_form(summary):
     assert summary["experiment"] == "tiny"
-    assert summary["images"] == {"search": 40, "heldout": 40}
+    assert summary["images"] == {"search": 40, "control": 0, "heldout": 40}
     assert {"fid", "precision", "recall", "density", "coverage", "kid", "kid_deviation"} <= summary["base"].keys()
     assert len(summary["base"]["recall_by_class"]) == 10
     assert "over_replicas" not in summary

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from adaptive_neon.evaluation.measurement import PRDC, jackknife_replicates
+from adaptive_neon.evaluation.measurement import PRDC, jackknife_replicates, search_metrics
 from adaptive_neon.merging.grid import is_single, parse_point
 from adaptive_neon.search.settings import parse_settings
 from adaptive_neon.statistics.jackknife import (
@@ -93,10 +93,13 @@ def _sampler(name: str) -> dict:
 
 
 def with_intervals(metrics: Mapping) -> dict:
-    """Metrics with an interval each, from their values without each block of seeds."""
+    """Metrics with an interval each, from their values without each block of seeds.
+
+    The corrected FID has the base model as control variate where there is one, on search images.
+    """
     if metrics["fid"] is None:
         return {"fid": None, "diverged": True}
-    fid = corrected_interval(jackknife_replicates(metrics, "fid"))
+    fid = corrected_interval(jackknife_replicates(search_metrics(metrics), "fid"))
     entry = {"fid": metrics["fid"], "fid_corrected": fid.estimate, "fid_interval": _ends(fid)}
     for name in PRDC:
         entry[name] = metrics[name]

@@ -9,6 +9,7 @@ from matplotlib import colormaps, rc_context
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from adaptive_neon.evaluation.measurement import search_metrics
 from adaptive_neon.jobs.files import replacing
 from adaptive_neon.merging.grid import is_single, parse_point
 from adaptive_neon.search.surface import Quadratic
@@ -37,7 +38,7 @@ def save_figure(figure: Figure, path: str | Path) -> None:
 
 
 DIAGONAL_PANELS = {
-    "fid": "FID\n(no unit, log scale)",
+    "fid": "FID\n(no unit)",
     "precision": "precision\n(share of images)",
     "recall": "recall\n(share of images)",
 }
@@ -49,7 +50,8 @@ def plot_diagonal(curves: Mapping[int, Mapping[str, Mapping]]) -> Figure:
     """FID, precision and recall on the search images over one weight w for all blocks.
 
     The bands are 95 % intervals of the difference from the base model, paired by seed, so they have no width at
-    w = 0. Where sampler settings are searched too, each weight has those of its lowest FID.
+    w = 0. Where sampler settings are searched too, each weight has those of its lowest FID. With a control variate
+    the FID is the one by which the search chooses, free of bias.
 
     Args:
         curves: kimg of self-training → point name → metrics, those of the base model among them; points with
@@ -61,9 +63,10 @@ def plot_diagonal(curves: Mapping[int, Mapping[str, Mapping]]) -> Figure:
         points = {w: metrics[name] for w, name in diagonal(metrics).items()}
         weights = list(points)
         for axes, name in zip(panels, DIAGONAL_PANELS, strict=True):
-            axes.plot(weights, [one[name] for one in points.values()], label=f"{kimg} kimg", markersize=5, **style)
+            shown = {w: search_metrics(one) if name == "fid" else one for w, one in points.items()}
+            axes.plot(weights, [one[name] for one in shown.values()], label=f"{kimg} kimg", markersize=5, **style)
             if 0.0 in points:  # the base model has not diverged
-                bands = np.array([_band(points[0.0], one, name) for one in points.values()]).T
+                bands = np.array([_band(shown[0.0], one, name) for one in shown.values()]).T
                 axes.fill_between(
                     weights, *bands.clip(0, HIGHEST[name]), color=style["color"], alpha=0.2, linewidth=0
                 )
@@ -74,9 +77,10 @@ def plot_diagonal(curves: Mapping[int, Mapping[str, Mapping]]) -> Figure:
     top = panels[0]
     handles, labels = top.get_legend_handles_labels()
     drawn = np.concatenate([line.get_ydata() for line in top.get_lines() if line.get_label() in labels])
-    top.set_yscale("log")
-    top.set_ylim(0.7 * drawn.min(), 1.3 * drawn.max())
-    plain_log_ticks(top)
+    if drawn.min() > 0:  # corrected for bias an FID may fall below
+        top.set_yscale("log")
+        top.set_ylim(0.7 * drawn.min(), 1.3 * drawn.max())
+        plain_log_ticks(top)
     for w, name in ((-1, "collapsed θ_s"), (0, "base θ_r")):
         top.annotate(name, (w, 1.02), xycoords=("data", "axes fraction"), ha="center", color="0.35")
     panels[-1].set_xlabel("weight w, the same in all blocks (no unit)")
@@ -303,7 +307,8 @@ def plot_snapshots(summary: Mapping) -> Figure:
 def plot_studies(summaries: Sequence[Mapping]) -> Figure:
     """FID on the search images over one weight w for all blocks, relative to the base model's, a panel a study.
 
-    Of each study the snapshot to speak of. A thin line is a replica, the thick one their mean.
+    Of each study the snapshot to speak of. A thin line is a replica, the thick one their mean. With a control
+    variate, FIDs are corrected for bias.
 
     Args:
         summaries: as in summary.json, of studies with w = 0 in their diagonal.
@@ -314,10 +319,11 @@ def plot_studies(summaries: Sequence[Mapping]) -> Figure:
     panels = figure.subplots(rows, columns, squeeze=False, sharey=True).ravel()
     for axes, summary in zip(panels, summaries, strict=False):
         kimg = headline(summary)["kimg"]
+        key = "fid_corrected" if summary["images"].get("control") else "fid"
         curves = []
         for replica in summary.get("replicas", [summary]):
             entry = next(entry for entry in replica["snapshots"] if entry["kimg"] == kimg)
-            fids = {point["w"]: point["fid"] for point in entry["diagonal"]}
+            fids = {point["w"]: point[key] for point in entry["diagonal"]}
             curves.append({w: fid / fids[0.0] for w, fid in fids.items()})
             axes.plot(*zip(*curves[-1].items(), strict=True), color=BLUE, linewidth=0.8, alpha=0.5)
         shared = sorted(set.intersection(*map(set, curves)))
@@ -326,7 +332,7 @@ def plot_studies(summaries: Sequence[Mapping]) -> Figure:
         axes.axhline(1, color="0.6", linewidth=0.8, zorder=0)
         axes.axvline(0, color="0.6", linewidth=0.8, zorder=0)
         axes.set_title(f"{summary['experiment']}, {kimg} kimg")
-        axes.set_yscale("log")
+        axes.set_yscale("log", nonpositive="mask")  # a corrected FID may fall below 0
         plain_log_ticks(axes)
     for axes in panels[len(summaries) :]:
         axes.set_visible(False)

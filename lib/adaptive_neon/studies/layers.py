@@ -44,8 +44,8 @@ def read_config(schema: Path, layers: Sequence[Path], given: Mapping | None = No
     """A configuration file, overlays of it and values from the command line, laid over each other and checked.
 
     A layer that names another family of models brings that family's own keys: those of the family before don't
-    carry over. Where a layer names a checkpoint, only the family of the architecture before it carries over. Whole
-    numbers come back as integers, so that `0` and `0.0` are the same configuration.
+    carry over. Where a layer names a checkpoint in place of a training, only the family of the architecture carries
+    over. Whole numbers come back as integers, so that `0` and `0.0` are the same configuration.
 
     Raises:
         InputError: no such file, not YAML, or a fault of the configuration.
@@ -143,7 +143,7 @@ def _lay_over(config: dict, layer: Mapping) -> None:
         if family_name(before) != family_name(after):
             _drop_family(config, settings_of(before).SCHEMA)
     base = layer.get("base")
-    if before and isinstance(base, Mapping) and base.get("checkpoint"):
+    if before and isinstance(base, Mapping) and base.get("checkpoint") and not config["base"].get("checkpoint"):
         config["base"]["architecture"] = {"family": family_name(config["base"]["architecture"])}
     _merge(config, layer)
 

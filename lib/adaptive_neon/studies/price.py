@@ -16,7 +16,7 @@ def images_drawn(selections: Mapping[tuple[int, int], Mapping], base: str, image
         selections: (replica, kimg) → outcome of its search (see `search.rounds.outcome`).
         base: name of the base model, without sampler settings.
         images: of a point in a round.
-        control: times as many that the base model draws besides in each round, as a control variate.
+        control: that the base model draws besides in each round, as a control variate.
     """
     points = {
         (replica, None if split(name)[0] == base else kimg, name)
@@ -25,8 +25,8 @@ def images_drawn(selections: Mapping[tuple[int, int], Mapping], base: str, image
     }
     later = [selection["later_points"] for selection in selections.values()]
     of_base = sum(split(name)[0] == base for _, _, name in points)
-    further = of_base * (control + (1 + control) * max(map(len, later))) if control else 0
-    return images * (len(points) + sum(map(sum, later)) + further)
+    further = of_base * (control + (images + control) * max(map(len, later))) if control else 0
+    return images * (len(points) + sum(map(sum, later))) + further
 
 
 def images_descended(selections: Iterable[Mapping]) -> tuple[int, int]:
