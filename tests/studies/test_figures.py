@@ -92,7 +92,7 @@ def test_diagonal(curves):
 
 
 def test_the_diagonal_shows_the_fid_by_which_the_search_chooses():
-    """With a control variate the one corrected for bias: f = a + b/n gives a, below 0 too, where no log axis is."""
+    """With a control variate the one corrected for bias: f = a + b/n gives a, also below 0."""
 
     def controlled(a):
         found = {"fid": a + 30 / 40, "without_block": {"fid": [a + 30 / 20] * 2}}

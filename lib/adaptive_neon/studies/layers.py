@@ -44,8 +44,8 @@ def read_config(schema: Path, layers: Sequence[Path], given: Mapping | None = No
     """A configuration file, overlays of it and values from the command line, laid over each other and checked.
 
     A layer that names another family of models brings that family's own keys: those of the family before don't
-    carry over. Where a layer names a checkpoint in place of a training, only the family of the architecture carries
-    over. Whole numbers come back as integers, so that `0` and `0.0` are the same configuration.
+    carry over. Where a layer puts a checkpoint in place of a training, only the family of the architecture does.
+    Whole numbers come back as integers, so that `0` and `0.0` are the same configuration.
 
     Raises:
         InputError: no such file, not YAML, or a fault of the configuration.
