@@ -8,7 +8,6 @@ import json
 import math
 import os
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import torch
@@ -102,7 +101,8 @@ def write_tensors(path: str | Path, tensors: Mapping[str, Tensor], metadata: Map
 def stream_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
     """The same under a name that is not final yet.
 
-    The disk takes up bytes while others are computed, so that at the end little is left to wait for.
+    The disk takes up bytes while others are computed, so that at the end little is left to wait for, and what it has
+    leaves the memory.
     """
     # As the format's own library orders them: the widest types first, so that each tensor is aligned.
     names = sorted(tensors, key=lambda name: (-tensors[name].dtype.itemsize, name))
@@ -118,19 +118,16 @@ def stream_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[
     text = _as_text(header)
     text = text.ljust(-(-len(text) // ALIGNMENT) * ALIGNMENT)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with one_thread(), open(path, "wb") as file, ThreadPoolExecutor(1) as disk:
+    with one_thread(), open(path, "wb") as file:
         file.write(len(text).to_bytes(8, "little"))
         file.write(text)
-        flush, unflushed = None, 0
+        unflushed = 0
         for name in names:
             for piece in pieces(tensors[name]):
                 unflushed += file.write(as_bytes(piece))
-                if unflushed >= FLUSHED and (flush is None or flush.done()):
-                    if flush:
-                        flush.result()
-                    flush, unflushed = disk.submit(os.fsync, file.fileno()), 0
-        if flush:
-            flush.result()
+                if unflushed >= FLUSHED and hasattr(os, "posix_fadvise"):  # macOS has none
+                    os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+                    unflushed = 0
 
 
 def change_metadata(path: Path, changes: Mapping[str, str]) -> None:
