@@ -70,6 +70,25 @@ def test_what_the_rules_have_to_do(study):
     }
 
 
+def test_a_control_variate_is_drawn_from_the_base_model_alone(study):
+    before = by_name(rules_of(study, 3e6, 35e6))
+    study["search"]["control"] = 5
+    found = by_name(rules_of(study, 3e6, 35e6))
+    further = 2 * 5 * 2000  # of two replicas
+    assert found["generate"] == (before["generate"][0], before["generate"][1] + further)
+    assert found["features"] == (2, 2 * 2000 + further)
+    assert {rule: found[rule] for rule in before if rule != "generate"} == {
+        rule: before[rule] for rule in before if rule != "generate"
+    }
+    # In a second round, whose points are others, it is drawn on their seeds too.
+    study["search"] |= {"method": "race", "rounds": 2, "control": 0}
+    before = by_name(rules_of(study, 3e6, 35e6))
+    study["search"]["control"] = 5
+    found = by_name(rules_of(study, 3e6, 35e6))
+    assert found["generate"] == (before["generate"][0] + 2, before["generate"][1] + further + 2 * 6 * 2000)
+    assert found["features"] == (4, 4 * 6 * 2000)
+
+
 def test_further_rounds_draw_at_most_all_points_again(study):
     one = by_name(rules_of(study, 3e6, 35e6))
     study["search"] |= {"method": "race", "rounds": 3}
