@@ -110,6 +110,7 @@ rule measure:
         runtime=240,
     params:
         points=cell_points,
+        # Without the further images of a control variate.
         measured=lambda wildcards: config[cell_images(wildcards)]["images"],
         seed_blocks=config["intervals"]["seed_blocks"],
         # KID takes longer than all else, and chooses nothing.
@@ -156,6 +157,7 @@ use rule measure as measure_given with:
     benchmark:
         benchmarks("measure-given")
     params:
+        measured=None,
         points=["images"],
         seed_blocks=config["intervals"]["seed_blocks"],
         kid_subsets=config["metrics"]["kid_subsets"],

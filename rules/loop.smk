@@ -217,6 +217,7 @@ use rule measure as loop_search with:
     benchmark:
         benchmarks(f"{GENERATION_LOG}/loop_search-{{generation}}")
     params:
+        measured=None,
         points=neon_points,
         seed_blocks=config["intervals"]["seed_blocks"],
         kid_subsets=0,
@@ -278,6 +279,7 @@ use rule measure as loop_measure with:
     benchmark:
         benchmarks(f"{GENERATION_LOG}/loop_measure-{{generation}}")
     params:
+        measured=None,
         points=ONE_SET,
         seed_blocks=config["intervals"]["seed_blocks"],
         kid_subsets=config["metrics"]["kid_subsets"],

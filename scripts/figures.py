@@ -5,10 +5,11 @@ from pathlib import Path
 from adaptive_neon.data.images import read_images
 from adaptive_neon.evaluation.features import load_extractor
 from adaptive_neon.evaluation.manifolds import nearest_images
-from adaptive_neon.evaluation.measurement import read_reference, search_metrics
+from adaptive_neon.evaluation.measurement import read_reference
 from adaptive_neon.jobs.files import read_json
 from adaptive_neon.jobs.job import job
 from adaptive_neon.merging.grid import parse_point
+from adaptive_neon.search.selection import search_metrics
 from adaptive_neon.search.settings import split
 from adaptive_neon.studies import figures
 

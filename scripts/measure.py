@@ -15,9 +15,14 @@ with job(snakemake.log[0], snakemake.threads):
     metrics = {}
     for point in params.points:
         images, _ = read_images(snakemake.input.images, point)
-        images = images[: params.get("measured")]  # without the further ones of a control variate
         metrics[point] = measure(
-            extract, images, real, params.seed_blocks, params.kid_subsets, output=output, control=control
+            extract,
+            images[: params.measured],
+            real,
+            params.seed_blocks,
+            params.kid_subsets,
+            output=output,
+            control=control,
         )
         print(point, metrics[point]["fid"])
     write_json(snakemake.output[0], metrics)

@@ -63,7 +63,7 @@ def test_of_a_pickle(clone, make_network, tiny, capsys):
         "synthetic",
         "finetune",
         "generate",
-        "measure",
+        "features",
     ]
     assert told[-2].endswith("make EXPERIMENT=mine") and told[-1].endswith("results/mine/model")
     text = (clone / "experiments/mine.yaml").read_text()
@@ -94,11 +94,11 @@ def test_of_a_pickle(clone, make_network, tiny, capsys):
 @pytest.mark.parametrize(
     ("classes", "search", "heldout"),
     [
-        (7, 280, 3080),  # multiples of 2·7·10
+        (7, 280, 6020),  # multiples of 2·7·10
         (
             100,
             300,
-            3000,
+            6000,
         ),  # pairs would take 2,000 images; independent ones are half as many more than the default's
     ],
 )

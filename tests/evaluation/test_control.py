@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from adaptive_neon.evaluation.control import controlled, controlled_fids
 from adaptive_neon.evaluation.distances import Moments, frechet_distance, reference_statistics
-from adaptive_neon.evaluation.measurement import search_metrics
+from adaptive_neon.search.selection import search_metrics
 
 K = 4
 

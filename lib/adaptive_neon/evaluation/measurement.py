@@ -158,19 +158,6 @@ def jackknife_replicates(metrics: Mapping, name: str) -> JackknifeReplicates:
     return JackknifeReplicates(metrics[name], np.array(metrics["without_block"][name]))
 
 
-def search_metrics(metrics: Mapping) -> Mapping:
-    """The FID by which a search chooses: where it has a control variate, the one with it, free of bias.
-
-    Bias would choose as well: it is a few times what a search tells apart, is smaller for models whose images vary
-    less, and with a control variate for those nearer to the base model.
-    """
-    if "controlled" not in metrics:
-        return metrics
-    fid = jackknife_replicates(metrics["controlled"], "fid").corrected()
-    about = {key: metrics[key] for key in ("images", "dimension")}
-    return about | {"fid": fid.full, "without_block": {"fid": fid.without.tolist()}}
-
-
 def _prdc(overlap: Overlap, labels: np.ndarray) -> dict:
     by_class = [float(overlap.recalled[labels == label].mean()) for label in np.unique(labels)]
     return {name: getattr(overlap, name) for name in PRDC} | {"recall_by_class": by_class}

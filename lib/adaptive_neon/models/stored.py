@@ -101,8 +101,8 @@ def write_tensors(path: str | Path, tensors: Mapping[str, Tensor], metadata: Map
 def stream_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
     """The same under a name that is not final yet.
 
-    The disk takes up bytes while others are computed, so that at the end little is left to wait for, and what it has
-    leaves the memory.
+    The disk takes up bytes while others are computed, so that at the end little is left to wait for; what it has
+    taken up leaves the memory.
     """
     # As the format's own library orders them: the widest types first, so that each tensor is aligned.
     names = sorted(tensors, key=lambda name: (-tensors[name].dtype.itemsize, name))

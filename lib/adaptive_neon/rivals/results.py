@@ -4,9 +4,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from statistics import mean
 
-from adaptive_neon.evaluation.measurement import search_metrics
 from adaptive_neon.merging.grid import parse_point
-from adaptive_neon.search.selection import best_point
+from adaptive_neon.search.selection import best_point, search_metrics
 from adaptive_neon.search.settings import parse_settings, settings_text
 from adaptive_neon.studies.comparison import fid_difference, with_intervals
 from adaptive_neon.studies.summary import differences_over_replicas, fids_over_replicas

@@ -10,10 +10,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from adaptive_neon.evaluation.measurement import jackknife_replicates, search_metrics
+from adaptive_neon.evaluation.measurement import jackknife_replicates
 from adaptive_neon.merging.grid import parse_point, point_name
 from adaptive_neon.search import race, surface
-from adaptive_neon.search.selection import base_role, best_point, best_single_point, indistinguishable
+from adaptive_neon.search.selection import (
+    base_role,
+    best_point,
+    best_single_point,
+    indistinguishable,
+    search_metrics,
+)
 from adaptive_neon.search.settings import split
 from adaptive_neon.search.surface import Region, Surface, as_places, as_points, joined
 from adaptive_neon.statistics.jackknife import JackknifeReplicates, paired_difference, plain_interval

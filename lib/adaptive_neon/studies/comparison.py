@@ -4,8 +4,9 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from adaptive_neon.evaluation.measurement import PRDC, jackknife_replicates, search_metrics
+from adaptive_neon.evaluation.measurement import PRDC, jackknife_replicates
 from adaptive_neon.merging.grid import is_single, parse_point
+from adaptive_neon.search.selection import search_metrics
 from adaptive_neon.search.settings import parse_settings
 from adaptive_neon.statistics.jackknife import (
     Interval,

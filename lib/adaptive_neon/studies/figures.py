@@ -9,9 +9,9 @@ from matplotlib import colormaps, rc_context
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from adaptive_neon.evaluation.measurement import search_metrics
 from adaptive_neon.jobs.files import replacing
 from adaptive_neon.merging.grid import is_single, parse_point
+from adaptive_neon.search.selection import search_metrics
 from adaptive_neon.search.surface import Quadratic
 from adaptive_neon.statistics.jackknife import confidence_ellipse
 from adaptive_neon.studies.comparison import change, diagonal, fid_difference
