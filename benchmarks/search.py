@@ -14,7 +14,6 @@ truth is that of all images of the lattice, taken as the population.
 import argparse
 import os
 import shutil
-from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from itertools import product
@@ -22,7 +21,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
-from adaptive_neon.evaluation.control import controlled
+from adaptive_neon.evaluation.control import control
 from adaptive_neon.evaluation.distances import Moments, ReferenceStatistics, frechet_distance
 from adaptive_neon.evaluation.measurement import jackknife_replicates, read_reference
 from adaptive_neon.merging.grid import Point, grid, parse_point, point_name
@@ -146,10 +145,14 @@ def mixed(moments: tuple[np.ndarray, np.ndarray], shares: np.ndarray) -> tuple[n
     return shares @ moments[0], np.tensordot(shares, moments[1], 1)
 
 
-def fid(reference: ReferenceStatistics, mean: np.ndarray, second: np.ndarray, images: int) -> float:
+def as_moments(mean: np.ndarray, second: np.ndarray, images: int) -> Moments:
     moments = Moments()
     moments.n, moments.mean, moments.scatter = images, mean, (second - np.outer(mean, mean)) * images
-    return frechet_distance(reference, moments)
+    return moments
+
+
+def fid(reference: ReferenceStatistics, mean: np.ndarray, second: np.ndarray, images: int) -> float:
+    return frechet_distance(reference, as_moments(mean, second, images))
 
 
 @dataclass
@@ -186,30 +189,25 @@ class Images:
     def _metrics(self, shares: np.ndarray) -> dict:
         used = np.flatnonzero(shares)
         parts = [
-            tuple(np.tensordot(shares[used], np.stack(of_points), 1) for of_points in zip(*block, strict=True))
+            [np.tensordot(shares[used], np.stack(of_points), 1) for of_points in zip(*block, strict=True)]
             for block in zip(*map(self.moments, used), strict=True)
         ]
-        full = self._fid(parts, range(SEED_BLOCKS))
-        without = [self._fid(parts, [i for i in range(SEED_BLOCKS) if i != block]) for block in range(SEED_BLOCKS)]
+        of_block, everything = self.count // SEED_BLOCKS, range(SEED_BLOCKS)
+        own = [as_moments(*part, of_block) for part in parts]
+
+        def estimate(blocks: list[int]) -> Moments:
+            return sum((own[block] for block in blocks), start=Moments())
+
+        if len(self.seeds) > self.count:
+            same = [as_moments(*part, of_block) for part in self.moments(0)]
+            further = self.moments(0, further=True)
+            estimate = control(own, same, [as_moments(*part, len(self.seeds) // SEED_BLOCKS) for part in further])
+        full, *without = (
+            frechet_distance(self.world.reference, estimate([i for i in everything if i != block]))
+            for block in (None, *everything)
+        )
         dimension = self.world.features.shape[2]
         return {"images": len(self.seeds), "dimension": dimension, "fid": full, "without_block": {"fid": without}}
-
-    def _fid(self, parts: list[tuple[np.ndarray, np.ndarray]], blocks: Sequence[int]) -> float:
-        """The FID of some blocks of seeds."""
-        images = self.count * len(blocks) // SEED_BLOCKS
-        moments = together(parts, blocks, images)
-        if len(self.seeds) > self.count:
-            whole = together(self.moments(0, further=True), blocks, len(self.seeds) * len(blocks) // SEED_BLOCKS)
-            moments = controlled(moments, together(self.moments(0), blocks, images), whole)
-        return frechet_distance(self.world.reference, moments)
-
-
-def together(parts: Sequence[tuple[np.ndarray, np.ndarray]], blocks: Sequence[int], images: int) -> Moments:
-    """The moments of so many images, from mean and second moments of each block of seeds."""
-    mean, second = (np.mean([parts[block][i] for block in blocks], axis=0) for i in range(2))
-    moments = Moments()
-    moments.n, moments.mean, moments.scatter = images, mean, (second - np.outer(mean, mean)) * images
-    return moments
 
 
 def corrected(metrics: dict) -> dict:

@@ -1,11 +1,12 @@
 """Control variates: images of the base model on further seeds sharpen the FID of every model on common seeds.
 
 On the same seeds a merged model's images resemble the base model's, and so do the errors of their moments. With n
-images of a model and N > n of the base model, among them those on the same n seeds, each moment of the model is
-moved by what the further images move the base model's: m̂ = m_n + b_N − b_n (Lavenberg & Welch 1981, with a
-coefficient of 1). The estimate has no bias; its variance is that of m_n − b_n, which is small near the base model,
-and of b_N.
+images of a model and N > n of the base model, among them those on the same n seeds, mean and covariance of the
+model are moved by what the further images move the base model's: μ̂ = μ_n + β·(μ'_N − μ'_n), and likewise the
+covariance (Lavenberg & Welch 1981). β is how much of an error the two have in common, 1 for the base model itself.
 """
+
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -29,28 +30,55 @@ def controlled_fids(
     Returns:
         None if the features aren't finite: a model diverged.
     """
+    if not np.isfinite(features).all():
+        return None
     n = len(features)
     own, same, further = (
         [Moments(part) for part in np.split(part_of, blocks)] for part_of in (features, base[:n], base[n:])
     )
     whole = [a + b for a, b in zip(same, further, strict=True)]
-    totals = [sum(parts[1:], start=parts[0]) for parts in (own, same, whole)]
-
-    def distance(*moments: Moments) -> float | None:
-        return frechet_distance(reference, controlled(*moments))
-
-    full = distance(*totals)
-    if full is None:
-        return None
-    of_blocks = zip(own, same, whole, strict=True)
-    without = [distance(*(total - part for total, part in zip(totals, block, strict=True))) for block in of_blocks]
+    estimate = control(own, same, whole)
+    everything = range(blocks)
+    full = frechet_distance(reference, estimate(everything))
+    without = [
+        frechet_distance(reference, estimate([i for i in everything if i != block])) for block in everything
+    ]
     return JackknifeReplicates(full, np.array(without))
 
 
-def controlled(own: Moments, same: Moments, whole: Moments) -> Moments:
-    """Mean and covariance of a model, moved by what further images move the base model's on the same seeds."""
-    estimated = Moments()
-    estimated.n = whole.n
-    estimated.mean = own.mean + whole.mean - same.mean
-    estimated.scatter = (own.covariance + whole.covariance - same.covariance) * (whole.n - 1)
-    return estimated
+def control(
+    own: Sequence[Moments], same: Sequence[Moments], whole: Sequence[Moments]
+) -> Callable[[Sequence[int]], Moments]:
+    """The moments of a model with the base model as control variate.
+
+    Args:
+        own: of the model's images, in each block of seeds.
+        same: of the base model's, on the same seeds.
+        whole: of these and the base model's further ones.
+
+    Returns:
+        Which blocks → their moments. The coefficients are those of all blocks.
+    """
+    of_mean = _coefficient([one.mean for one in own], [one.mean for one in same])
+    of_covariance = _coefficient([one.scatter for one in own], [one.scatter for one in same])
+
+    def estimate(blocks: Sequence[int]) -> Moments:
+        model, less, more = (sum((parts[i] for i in blocks), start=Moments()) for parts in (own, same, whole))
+        moments = Moments()
+        moments.n = more.n
+        moments.mean = model.mean + of_mean * (more.mean - less.mean)
+        covariance = model.covariance + of_covariance * (more.covariance - less.covariance)
+        moments.scatter = covariance * (moments.n - 1)
+        return moments
+
+    return estimate
+
+
+def _coefficient(own: Sequence[np.ndarray], same: Sequence[np.ndarray]) -> float:
+    """β = Σ cov(own, same) / Σ var(same) over all entries, as they vary over the blocks; 0 if nothing varies.
+
+    Balanced classes and antithetic pairs make blocks alike, so that only what remains of the noise counts.
+    """
+    own, same = (np.stack(values) - np.mean(values, axis=0) for values in (own, same))
+    variance = np.vdot(same, same)
+    return float(np.vdot(own, same) / variance) if variance else 0.0
