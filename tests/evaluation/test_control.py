@@ -60,7 +60,7 @@ def test_the_variance_of_the_mean_is_the_one_of_a_control_variate(rng, rho):
 
 
 def test_the_covariance_of_a_scaled_model_is_known_as_well_as_the_base_models(rng):
-    """Features c·x have the covariance c²·Σ, whose error is c² times that of Σ, and c times the mean with its error."""
+    """Of c·x the covariance is c²·Σ, and its error c² times that of Σ; the mean and its error are c times as large."""
     base, c = rng.normal(size=(120, 3)), 1.5
     same, further = np.split(base[:40], K), np.split(base[40:], K)
     whole = [np.concatenate(pair) for pair in zip(same, further, strict=True)]
