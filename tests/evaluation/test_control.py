@@ -60,7 +60,7 @@ def test_the_variance_of_the_mean_is_the_one_of_a_control_variate(rng, rho):
 
 
 def test_the_covariance_of_a_scaled_model_is_known_as_well_as_the_base_models(rng):
-    """Of c·x the covariance is c²·Σ, and its error c² times that of Σ; the mean and its error are c times as large."""
+    """Of c·x the covariance and its error are c² times those of x, the mean and its error c times."""
     base, c = rng.normal(size=(120, 3)), 1.5
     same, further = np.split(base[:40], K), np.split(base[40:], K)
     whole = [np.concatenate(pair) for pair in zip(same, further, strict=True)]
