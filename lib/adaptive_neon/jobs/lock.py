@@ -4,14 +4,12 @@ import errno
 import fcntl
 import os
 import sys
-import time
 import uuid
 from pathlib import Path
 
 from adaptive_neon.errors import InputError
 
 RUN = "ADAPTIVE_NEON_RUN"  # environment variable of all jobs of a run: its name, a space, the paths of its locks
-ENDING = 2.0  # s that a run which has just been stopped may take to end
 NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 
 _held = []  # open files: closing one would release its lock
@@ -47,10 +45,7 @@ def lock_results(folder: str | Path) -> None:
     run = run or uuid.uuid4().hex
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        last = time.monotonic() + ENDING
-        while not (held := try_lock(path)) and time.monotonic() < last:
-            time.sleep(0.1)
-        if not held:
+        if not try_lock(path):
             raise InputError(f"{folder}: another run is at work here; wait for it to end")
         path.write_text(run)
     except OSError as error:
