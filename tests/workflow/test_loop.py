@@ -7,6 +7,7 @@ turned around with a searched w.
 import copy
 import json
 import re
+import shutil
 import subprocess
 import sys
 
@@ -147,20 +148,27 @@ def test_figures_and_tables_are_there(finished):
     assert tables == {f"{name}.{kind}" for name in ("regimes", "generations") for kind in ("csv", "md")}
 
 
-def test_images_that_are_there_already_are_measured(finished):
+@pytest.fixture
+def copy_of_finished(finished, tmp_path):
+    """To run in, where no other worker does."""
+    return shutil.copytree(finished, tmp_path / "loop")
+
+
+def test_images_that_are_there_already_are_measured(copy_of_finished):
     """Here those of the held-out seeds: their metrics are those of the model that drew them."""
-    images = finished / RESULTS / "replica-0/loop/replace/1/heldout.npz"
-    process = runner.run(finished, LOOP | {"measured": str(images)}, "--quiet", "all", target="measured")
+    folder = copy_of_finished
+    images = folder / RESULTS / "replica-0/loop/replace/1/heldout.npz"
+    process = runner.run(folder, LOOP | {"measured": str(images)}, "--quiet", "all", target="measured")
     assert process.returncode == 0, process.stdout
     measured, model = (
         json.loads(path.read_text())
-        for path in (finished / RESULTS / "measured/metrics.json", images.with_name("metrics.json"))
+        for path in (folder / RESULTS / "measured/metrics.json", images.with_name("metrics.json"))
     )
     assert measured == model
 
 
-def test_images_that_do_not_split_into_blocks_are_refused(finished):
-    images = finished / RESULTS / "data/images.npz"
-    process = runner.run(finished, LOOP | {"measured": str(images)}, "--quiet", "all", target="measured")
+def test_images_that_do_not_split_into_blocks_are_refused(copy_of_finished):
+    images = copy_of_finished / RESULTS / "data/images.npz"
+    process = runner.run(copy_of_finished, LOOP | {"measured": str(images)}, "--quiet", "all", target="measured")
     assert process.returncode == 1
     assert "adaptive-neon: measured: 1797 images do not split into intervals.seed_blocks = 4" in process.stdout

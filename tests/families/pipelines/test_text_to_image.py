@@ -120,8 +120,8 @@ def test_the_loss_is_its_formula(text_folders, name):
         given = conditions(name, pipeline, prompts)
         return (trained(a * z + b * noise, timestep=t, **given).sample - target).square()
 
-    # The states of a T5 are large, and so is their rounding.
-    close = {"atol": 5e-5, "rtol": 5e-4} if name == "sd3-t5" else {"atol": 1e-5, "rtol": 1e-4}
+    # The states of SD3 and its T5 are large, and so is their rounding, which differs between processors.
+    close = {"atol": 5e-5, "rtol": 5e-4} if name.startswith("sd3") else {"atol": 1e-5, "rtol": 1e-4}
     with torch.no_grad():
         torch.testing.assert_close(loss(0), expected([PROMPTS[i] for i in labels]), **close)
         torch.testing.assert_close(loss(1 - 1e-7), expected([""] * 4), **close)
