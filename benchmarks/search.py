@@ -21,12 +21,18 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
-from adaptive_neon.evaluation.control import control
-from adaptive_neon.evaluation.distances import Moments, ReferenceStatistics, frechet_distance
-from adaptive_neon.evaluation.measurement import jackknife_replicates, read_reference
+from adaptive_neon.evaluation.control import controlled_fids
+from adaptive_neon.evaluation.distances import (
+    Moments,
+    ReferenceStatistics,
+    delete_one_block_fids,
+    frechet_distance,
+)
+from adaptive_neon.evaluation.measurement import read_reference
 from adaptive_neon.merging.grid import Point, grid, parse_point, point_name
 from adaptive_neon.search.points import search_points
 from adaptive_neon.search.rounds import next_points, winners
+from adaptive_neon.search.selection import search_metrics
 from adaptive_neon.search.surface import as_places, as_points
 from scipy.optimize import minimize
 
@@ -192,28 +198,17 @@ class Images:
             [np.tensordot(shares[used], np.stack(of_points), 1) for of_points in zip(*block, strict=True)]
             for block in zip(*map(self.moments, used), strict=True)
         ]
-        of_block, everything = self.count // SEED_BLOCKS, range(SEED_BLOCKS)
+        of_block = self.count // SEED_BLOCKS
         own = [as_moments(*part, of_block) for part in parts]
-
-        def estimate(blocks: list[int]) -> Moments:
-            return sum((own[block] for block in blocks), start=Moments())
-
         if len(self.seeds) > self.count:
             same = [as_moments(*part, of_block) for part in self.moments(0)]
             further = self.moments(0, further=True)
-            estimate = control(own, same, [as_moments(*part, len(self.seeds) // SEED_BLOCKS) for part in further])
-        full, *without = (
-            frechet_distance(self.world.reference, estimate([i for i in everything if i != block]))
-            for block in (None, *everything)
-        )
-        dimension = self.world.features.shape[2]
-        return {"images": len(self.seeds), "dimension": dimension, "fid": full, "without_block": {"fid": without}}
-
-
-def corrected(metrics: dict) -> dict:
-    """The same with FIDs that the jackknife has freed of bias."""
-    fid = jackknife_replicates(metrics, "fid").corrected()
-    return metrics | {"fid": fid.full, "without_block": {"fid": fid.without.tolist()}}
+            whole = [as_moments(*part, len(self.seeds) // SEED_BLOCKS) for part in further]
+            fids = controlled_fids(self.world.reference, own, same, whole)
+        else:
+            fids = delete_one_block_fids(self.world.reference, own)
+        about = {"images": len(self.seeds), "dimension": self.world.features.shape[2]}
+        return about | {"fid": fids.full, "without_block": {"fid": fids.without.tolist()}}
 
 
 @dataclass(frozen=True)
@@ -242,7 +237,9 @@ class Search:
             seeds = world.seeds(rng, self.images + self.control, self.noise)
             images = Images(world, seeds, self.images)
             metrics = images.measure(names)
-            rounds.append({name: corrected(one) for name, one in metrics.items()} if self.corrected else metrics)
+            if self.corrected:
+                metrics = {name: search_metrics(one | {"controlled": one}) for name, one in metrics.items()}
+            rounds.append(metrics)
             drawn += images.drawn
         return winners(self.method, limits, first, rounds), drawn
 

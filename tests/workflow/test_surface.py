@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 from adaptive_neon.data.images import read_images
-from adaptive_neon.evaluation.control import controlled_fids
+from adaptive_neon.evaluation.control import controlled_fids_of_features
 from adaptive_neon.evaluation.features import load_extractor
 from adaptive_neon.evaluation.measurement import read_reference
 from adaptive_neon.families.checkpoints import Checkpoint, read_checkpoint
@@ -55,7 +55,7 @@ def assert_controlled(folder, replica, stage, cell):
     further, _ = read_images(replica / stage / "0" / base / "images.npz", "all~0.0")
     metrics = json.loads((replica / stage / "1" / cell / "metrics.json").read_text())[name]
     assert metrics["images"] == 80
-    expected = controlled_fids(real.statistics, extract(images), extract(further), 4)
+    expected = controlled_fids_of_features(real.statistics, extract(images), extract(further), 4)
     assert metrics["controlled"]["fid"] == pytest.approx(expected.full, rel=1e-4)
 
 

@@ -14,7 +14,7 @@ from adaptive_neon.evaluation.distances import Moments, ReferenceStatistics, fre
 from adaptive_neon.statistics.jackknife import JackknifeReplicates
 
 
-def controlled_fids(
+def controlled_fids_of_features(
     reference: ReferenceStatistics, features: np.ndarray, base: np.ndarray, blocks: int
 ) -> JackknifeReplicates | None:
     """FID with the base model as control variate, and without each of K = `blocks` blocks of seeds.
@@ -37,18 +37,19 @@ def controlled_fids(
         [Moments(part) for part in np.split(part_of, blocks)] for part_of in (features, base[:n], base[n:])
     )
     whole = [a + b for a, b in zip(same, further, strict=True)]
+    return controlled_fids(reference, own, same, whole)
+
+
+def controlled_fids(
+    reference: ReferenceStatistics, own: Sequence[Moments], same: Sequence[Moments], whole: Sequence[Moments]
+) -> JackknifeReplicates:
+    """The same from the moments of each block (see `control`)."""
     estimate = control(own, same, whole)
-    everything = range(blocks)
-    full = frechet_distance(reference, estimate(everything))
-    without = [
-        frechet_distance(reference, estimate([i for i in everything if i != block])) for block in everything
-    ]
-    return JackknifeReplicates(full, np.array(without))
+    without = [frechet_distance(reference, estimate(block)) for block in range(len(own))]
+    return JackknifeReplicates(frechet_distance(reference, estimate()), np.array(without))
 
 
-def control(
-    own: Sequence[Moments], same: Sequence[Moments], whole: Sequence[Moments]
-) -> Callable[[Sequence[int]], Moments]:
+def control(own: Sequence[Moments], same: Sequence[Moments], whole: Sequence[Moments]) -> Callable[..., Moments]:
     """The moments of a model with the base model as control variate.
 
     Args:
@@ -57,13 +58,17 @@ def control(
         whole: of these and the base model's further ones.
 
     Returns:
-        Which blocks → their moments. The coefficients are those of all blocks.
+        What gives the moments of all blocks, or of those without the one that it is given. The coefficients are
+        those of all.
     """
+    totals = [sum(parts, start=Moments()) for parts in (own, same, whole)]
     of_mean = _coefficient([one.mean for one in own], [one.mean for one in same])
     of_covariance = _coefficient([one.scatter for one in own], [one.scatter for one in same])
 
-    def estimate(blocks: Sequence[int]) -> Moments:
-        model, less, more = (sum((parts[i] for i in blocks), start=Moments()) for parts in (own, same, whole))
+    def estimate(without: int | None = None) -> Moments:
+        model, less, more = totals
+        if without is not None:
+            model, less, more = model - own[without], less - same[without], more - whole[without]
         moments = Moments()
         moments.n = more.n
         moments.mean = model.mean + of_mean * (more.mean - less.mean)

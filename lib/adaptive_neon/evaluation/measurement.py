@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from adaptive_neon.errors import InputError
-from adaptive_neon.evaluation.control import controlled_fids
+from adaptive_neon.evaluation.control import controlled_fids_of_features
 from adaptive_neon.evaluation.distances import (
     Moments,
     ReferenceStatistics,
@@ -112,7 +112,7 @@ def measure(
         seed: of the choice of the subsets.
         output: features → logits of classes [K, D], for the Inception score; None for none.
         control: features [M, D] of the base model, on the seeds of the images and further ones (see
-            `control.controlled_fids`); None for none.
+            `control.controlled_fids_of_features`); None for none.
 
     Returns:
         `images`, `dimension` (of the features), `fid`, `precision`, `recall`, `density`, `coverage`, `variance`
@@ -141,7 +141,7 @@ def measure(
     metrics["without_block"]["variance"] = [value / real_variance for value in variances]
     metrics["spread"] = {"pixels": spread(images), "features": spread(features)}
     if control is not None and len(control):
-        fids = controlled_fids(real.statistics, features, control, seed_blocks)
+        fids = controlled_fids_of_features(real.statistics, features, control, seed_blocks)
         metrics["controlled"] = {"fid": fids.full, "without_block": {"fid": fids.without.tolist()}}
     if kid_subsets:
         rng = np.random.default_rng(seed)
