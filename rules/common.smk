@@ -8,8 +8,14 @@ from adaptive_neon.studies.config import block_patterns, check_network, starting
 from adaptive_neon.studies.layers import read_config
 from adaptive_neon.errors import InputError
 from adaptive_neon.merging.blocks import LAYERS
-from adaptive_neon.merging.grid import cell_name, is_digest, path_name, point_name
-from adaptive_neon.data.images import shards_of
+from adaptive_neon.merging.grid import (
+    cell_name,
+    is_digest,
+    parse_point,
+    path_name,
+    point_name,
+)
+from adaptive_neon.data.images import names_of, shards_of
 from adaptive_neon.search.settings import parse_settings, settings_name, split
 from adaptive_neon.jobs.job import tie_jobs_to_workflow
 from adaptive_neon.jobs.lock import lock_results
@@ -22,7 +28,7 @@ from adaptive_neon.rivals.plan import (
     TRAINING,
     read_rivals,
 )
-from adaptive_neon.studies.plan import BASE_KIMG, Study
+from adaptive_neon.studies.plan import BASE_KIMG, POOL, Study
 
 try:
     # Snakemake lays files over each other too, but keeps the last of two equal keys and the keys of another family.
@@ -184,15 +190,30 @@ def cell_models(wildcards):
     }[rival.kind]
 
 
+def first_cells(wildcards, settings):
+    """The cells of the first round of a search with some sampler settings, given what its pool holds already."""
+    pool = f"{REPLICA}/grid/{{kimg}}/{POOL}{settings}/images.npz".format(**wildcards)
+    drawn = names_of(pool)
+    return STUDY.cells(drawn and list(map(parse_point, drawn)))
+
+
 def cell_points(wildcards):
-    """The points of a cell: of the first round, all with its weights; elsewhere a cell is one point."""
+    """The points whose images a cell has: of the first round, one or more; elsewhere a cell is one point."""
     if wildcards.stage == "grid":
         cell, settings = split(wildcards.cell)
-        return [point_name(point) + settings for point in STUDY.cells[cell]]
+        points = first_cells(wildcards, settings)[cell]
+        return [point_name(point) + settings for point in points]
     if is_digest(wildcards.cell):
         roles = selection(wildcards.replica, wildcards.kimg)["roles"]
         return [next(n for n in roles.values() if path_name(n) == wildcards.cell)]
     return [wildcards.cell]
+
+
+def measured_points(wildcards):
+    """The points of a cell that the study asks for; a pool may hold others, of an earlier configuration."""
+    if wildcards.stage != "grid":
+        return cell_points(wildcards)
+    return [name for name in cell_points(wildcards) if parse_point(name) in STUDY.points]
 
 
 def cell_selection(wildcards):
@@ -283,8 +304,8 @@ def first_round(wildcards):
     """The metrics of the cells with which a search begins."""
     return [
         cell_file("grid", wildcards.kimg, f"{cell}{settings}", "metrics.json")
-        for cell in STUDY.cells
         for settings in SEARCHED_SETTINGS
+        for cell in first_cells(wildcards, settings)
     ]
 
 

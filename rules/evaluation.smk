@@ -1,5 +1,5 @@
-# Generate, measure, select. A job handles a cell: all points of the search with the same set of weights. It merges them
-# itself. Further rounds of a search, stages `round-2` and so on, have seeds of their own, and a job a point.
+# Generate, measure, select. A job handles a cell: several points of the search, which it merges itself. Further rounds
+# of a search, stages `round-2` and so on, have seeds of their own, and a job a point.
 # The winners are measured again in the stage `heldout`, on seeds that no round of the search sees.
 # With `run.shards` above 1 several jobs draw the images of a cell.
 # With `search.control` the base model's cell has further images, whose features sharpen the FIDs of all cells of the
@@ -109,7 +109,7 @@ rule measure:
         mem_mb=4000,
         runtime=240,
     params:
-        points=cell_points,
+        points=measured_points,
         # Without the further images of a control variate.
         measured=lambda wildcards: config[cell_images(wildcards)]["images"],
         seed_blocks=config["intervals"]["seed_blocks"],

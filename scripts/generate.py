@@ -5,8 +5,8 @@ from functools import partial
 from adaptive_neon.data.images import join_images, write_images
 from adaptive_neon.jobs.job import job, progress_bar
 
-
-def sample():
+shards = snakemake.input.get("shards")
+if not shards:  # to join images needs no torch
     from adaptive_neon.families import family_of
     from adaptive_neon.families.batches import batch_size
     from adaptive_neon.families.checkpoints import Checkpoint, read_checkpoint
@@ -18,6 +18,8 @@ def sample():
     from adaptive_neon.merging.extrapolation import Merged
     from adaptive_neon.merging.grid import parse_point
 
+
+def sample():
     inputs, params, run = snakemake.input, snakemake.params, snakemake.config["run"]
     device = pick_device(run["device"])
     first, count = params.seeds
@@ -60,7 +62,7 @@ def sample():
 
 
 with job(snakemake.log[0], snakemake.threads):
-    if shards := snakemake.input.get("shards"):
+    if shards:
         write_images(snakemake.output[0], *join_images(shards), shards=len(shards))
     else:
         sample()

@@ -109,7 +109,7 @@ def test_a_study_survives_what_happens_on_a_cluster(cluster, start, local, tmp_p
     study.send_signal(signal.SIGKILL)
     study.wait()
     study = start(scarce)
-    wait_for((tmp_path / "results/tiny/replica-0/grid/2/0.5/metrics.json").exists)
+    wait_for((tmp_path / "results/tiny/replica-0/grid/2/points/metrics.json").exists)
     assert not set(left) & set(cluster.jobs())
     assert study.wait(timeout=1200) == 0, said(tmp_path)
     assert (tmp_path / RESULT).read_bytes() == local

@@ -321,7 +321,7 @@ def plan(config):
     check_config(config, WITHOUT_FAMILY)
     check_network(config)
     study = Study(config)
-    for cell, points in study.cells.items():
+    for cell, points in study.cells().items():
         assert "/" not in cell
         for point in points:
             assert parse_point(point_name(point)) == point
@@ -373,7 +373,7 @@ def test_values_within_limits_are_a_study_or_are_refused(config):
 @given(sound())
 @settings(max_examples=50, **MANY)
 def test_a_sound_configuration_is_a_study(config):
-    assert plan(config).cells
+    assert plan(config).cells()
 
 
 def dry_run(config):

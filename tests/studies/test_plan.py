@@ -2,7 +2,7 @@ from itertools import combinations
 
 import pytest
 from adaptive_neon.merging.grid import is_single
-from adaptive_neon.studies.plan import BASE_KIMG, Study
+from adaptive_neon.studies.plan import BASE_KIMG, POOL, Study
 
 
 @pytest.fixture
@@ -10,6 +10,7 @@ def study(config):
     config["finetune"]["snapshots_kimg"] = [550, 1051, 1551]
     config["search"]["method"] = "grid"
     config["grid"] = {"weights": [0.5, 0.75, 1.0], "diagonal": [-1, -0.5, 0, 0.25, 1.0, 1.5, 2]}
+    config["features"]["extractor"] = "inception"
     return Study(config)
 
 
@@ -19,8 +20,8 @@ def test_points(study):
     assert [point["enc"] for point in study.diagonal_points] == [-1, -0.5, 0, 0.25, 0.5, 0.75, 1, 1.5, 2]
     assert all(map(is_single, study.diagonal_points))
     # 3 cells of one weight, 3 of two, 1 of three, and the 6 weights of the diagonal that the grid has not.
-    assert len(study.cells) == 3 + 3 + 1 + 6
-    assert sum(map(len, study.cells.values())) == 27 + 6
+    assert len(study.cells()) == 3 + 3 + 1 + 6
+    assert sum(map(len, study.cells().values())) == 27 + 6
     assert study.base_point == {"enc": 0.0, "mid": 0.0, "dec": 0.0}
     assert study.collapsed_point == {"enc": -1.0, "mid": -1.0, "dec": -1.0}
 
@@ -31,7 +32,7 @@ def test_one_block_is_plain_neon(config):
     config["blocks"] = [{"name": "all", "pattern": ""}]
     study = Study(config)
     assert study.search_points == [{"all": 0.5}, {"all": 1.0}]
-    assert list(study.cells) == ["0.5", "1.0", "-1.0", "0.0"]
+    assert study.points == [{"all": 0.5}, {"all": 1.0}, {"all": -1.0}, {"all": 0.0}]
 
 
 def test_a_surface_has_its_design_and_the_single_weights(config):
@@ -41,9 +42,8 @@ def test_a_surface_has_its_design_and_the_single_weights(config):
     study = Study(config)
     assert study.region == (0.5, 1.0)
     assert len(study.search_points) == 10 + 2
-    assert {name: len(points) for name, points in study.cells.items()} == {
-        "0.75": 1, "0.5_0.75": 3, "0.75_1.0": 6, "0.5": 1, "1.0": 1, "-1.0": 1, "0.0": 1
-    }  # fmt: skip
+    assert len(study.points) == 10 + 2 + 2
+    assert sum(map(is_single, study.points)) == 3 + 2
 
 
 def test_a_gradient_search_begins_with_a_line_of_single_weights(config):
@@ -54,8 +54,28 @@ def test_a_gradient_search_begins_with_a_line_of_single_weights(config):
     for blocks, names in (("enc-mid-dec", ["enc", "mid", "dec"]), ("layers", ["all"])):
         study = Study(config | {"blocks": blocks})
         assert study.search_points == [dict.fromkeys(names, w) for w in (0.0, 0.5, 0.75, 1.0)]
-        assert list(study.cells) == ["0.0", "0.5", "0.75", "1.0", "-1.0"]
+        assert study.points == [dict.fromkeys(names, w) for w in (0.0, 0.5, 0.75, 1.0, -1.0)]
     assert study.step_seeds(1) == (1_000_310, 140)
+
+
+def test_small_images_are_drawn_by_one_job_which_new_points_leave_alone(config):
+    config["search"]["method"] = "grid"
+    config["blocks"] = [{"name": "a", "pattern": "a"}, {"name": "b", "pattern": "b"}]
+    config["grid"] = {"weights": [0.5, 1], "diagonal": [-1, 0]}
+    before = Study(config).cells()
+    assert {cell: len(points) for cell, points in before.items()} == {"0.0": 1, POOL: 2**2 + 1}
+
+    config["grid"] = {"weights": [0.5, 2], "diagonal": [-1, 0]}
+    after = Study(config).cells(before[POOL])
+    assert {cell: len(points) for cell, points in after.items()} == {"0.0": 1, POOL: 5, "0.5_2.0": 2, "2.0": 1}
+    assert after[POOL] == before[POOL]  # what the study asks for no more, too
+
+    config["features"]["extractor"] = "inception"
+    assert list(Study(config).cells()) == ["0.0", "0.5", "0.5_2.0", "2.0", "-1.0"]
+    assert Study(config).cells(before[POOL]) == after  # images that are there don't depend on the features
+
+    config["blocks"] = [{"name": "all", "pattern": ""}]
+    assert list(Study(config).cells(before[POOL])) == ["0.0", "0.5", "2.0", "-1.0"]  # points of other blocks
 
 
 def test_each_round_has_seeds_of_its_own(config):

@@ -17,11 +17,11 @@ REPLICA = "results/tiny/replica-0"
 MARKS = {
     "base": "results/tiny/base/.model.partial.pt",
     "finetune": f"{REPLICA}/finetune/2/.model.partial.pt",
-    "generate": f"{REPLICA}/grid/2/0.5/.images.partial.pt",
-    "measure": "results/tiny/logs/replica-0/grid-2/0.5-measure.log",
+    "generate": f"{REPLICA}/grid/2/points/.images.partial.pt",
+    "measure": "results/tiny/logs/replica-0/grid-2/points-measure.log",
 }
 # the logs of the stages that keep a rolling state
-RESUMING = ("base.log", "replica-0/finetune-2.log", "replica-0/grid-2/0.5-generate.log")
+RESUMING = ("base.log", "replica-0/finetune-2.log", "replica-0/grid-2/points-generate.log")
 
 
 def start(folder):

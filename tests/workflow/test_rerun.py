@@ -5,8 +5,7 @@ import pytest
 from . import runner
 
 SNAPSHOTS = ("1", "2")
-WEIGHTS = ("0.5", "1.0")
-CELLS = ("0.5", "1.0", "0.5_1.0", "-1.0")
+CELLS = ("points",)
 BASE_CELL = ("grid", "0", "0.0")
 BASE_POINT = "enc~0.0_mid~0.0_dec~0.0"
 
@@ -50,6 +49,12 @@ def test_one_more_weight_regenerates_no_winner_that_stays(copy_of_finished, held
     generated = {job[2:] for job in runner.jobs(process.stdout) if job[0] == "generate"}
     assert generated & (grid_cells() | heldout_cells) == set()
     assert runner.planned(copy_of_finished, {"grid": {"weights": [0.5, 0.75, 1.0]}}) == set()
+
+
+def test_one_weight_less_draws_nothing_in_the_search(finished):
+    assert runner.planned(finished, {"grid": {"weights": [1.0]}}) == (
+        evaluation(("measure",), grid_cells()) | per_snapshot(("select",)) | REPORT
+    )
 
 
 def test_another_feature_extractor_remeasures_and_does_not_regenerate(finished, heldout_cells):

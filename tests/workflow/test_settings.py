@@ -19,10 +19,10 @@ def test_weights_and_sampler_settings_are_searched_together(copy_of_finished):
     process = runner.run(folder, SEARCH)
     assert process.returncode == 0, process.stdout
     drawn = {(kimg, cell) for rule, _, stage, kimg, cell in _cells(process.stdout) if stage == "grid"}
-    assert drawn == {(kimg, f"{cell}@steps~{n}") for kimg, cell in (("0", "0.0"), ("1", "0.5")) for n in (2, 3)}
+    assert drawn == {(kimg, f"{cell}@steps~{n}") for kimg, cell in (("0", "0.0"), ("1", "points")) for n in (2, 3)}
 
     results = folder / "results/tiny"
-    _, classes = read_images(results / "replica-0/grid/1/0.5@steps~2/images.npz", "all~0.5@steps~2")
+    _, classes = read_images(results / "replica-0/grid/1/points@steps~2/images.npz", "all~0.5@steps~2")
     assert classes.tolist() == [seed % 10 for seed in range(40)]
     found = json.loads((results / "replica-0/selection/1.json").read_text())
     for role, point in (("base", "all~0.0"), ("global", "all~0.5")):

@@ -13,6 +13,7 @@ from adaptive_neon.families.edm.family import draw
 from adaptive_neon.families.loading import load
 from adaptive_neon.families.sampling import antithetic
 from adaptive_neon.merging.extrapolation import Merged
+from adaptive_neon.studies.plan import POOL
 
 from . import runner
 
@@ -24,7 +25,6 @@ SEARCH = {
 }
 TWO_ROUNDS = SEARCH | {"search": SEARCH["search"] | {"rounds": 2}}
 RESULTS = "results/tiny"
-DESIGN = {"0.75", "0.5", "1.0"}
 
 
 def drawn(output):
@@ -40,17 +40,17 @@ def assert_drawn(replica, stage, w, seeds):
     network = load(Checkpoint(merged, base.architecture)).eval()
     sampler = {"steps": 3, "sigma_min": 0.002, "sigma_max": 80, "rho": 7}
     expected, _ = draw(network, seeds, sampler, classes=[seed % 10 for seed in seeds])
-    cell = f"{w}" if stage == "grid" else f"all~{w}"
+    cell = (POOL if w else "0.0") if stage == "grid" else f"all~{w}"
     images, _ = read_images(replica / stage / ("1" if w else "0") / cell / "images.npz", f"all~{w}")
     assert np.abs(images.astype(int) - expected.numpy()).max() <= 1  # the batch is another
     assert len(images) == len(seeds)
 
 
-def assert_controlled(folder, replica, stage, cell):
-    """The metrics of a cell of the tiny study have the FID with the base model's images as control variate."""
+def assert_controlled(folder, replica, stage, cell, name):
+    """The metrics of a point of the tiny study have the FID with the base model's images as control variate."""
     real = read_reference(folder / RESULTS / "reference/digits.npz")
     extract = load_extractor(folder / RESULTS / "reference/digits.safetensors", "cpu")
-    base, name = "0.0" if stage == "grid" else "all~0.0", f"all~{cell.removeprefix('all~')}"
+    base = "0.0" if stage == "grid" else "all~0.0"
     images, _ = read_images(replica / stage / "1" / cell / "images.npz", name)
     further, _ = read_images(replica / stage / "0" / base / "images.npz", "all~0.0")
     metrics = json.loads((replica / stage / "1" / cell / "metrics.json").read_text())[name]
@@ -63,7 +63,7 @@ def test_a_further_round_draws_its_own_points_alone(copy_of_finished):
     folder = copy_of_finished
     process = runner.run(folder, SEARCH, target=f"{RESULTS}/replica-0/selection/1.json")
     assert process.returncode == 0, process.stdout
-    assert drawn(process.stdout) == {("grid", "0", "0.0")} | {("grid", "1", cell) for cell in DESIGN}
+    assert drawn(process.stdout) == {("grid", "0", "0.0"), ("grid", "1", POOL)}
 
     process = runner.run(folder, TWO_ROUNDS)
     assert process.returncode == 0, process.stdout
@@ -88,8 +88,8 @@ def test_a_further_round_draws_its_own_points_alone(copy_of_finished):
     assert_drawn(replica, "round-2", 0.0, antithetic(range(240, 480), 10))
     assert_drawn(replica, "round-2", weights[0], antithetic(range(240, 320), 10))
     assert_drawn(replica, "heldout", 0.0, range(50_000, 50_040))
-    for stage, cell in (("grid", "0.75"), ("round-2", points[0])):
-        assert_controlled(folder, replica, stage, cell)
+    assert_controlled(folder, replica, "grid", POOL, "all~0.75")
+    assert_controlled(folder, replica, "round-2", points[0], points[0])
 
     # One block: the surface is a line, and both winners are its minimum, or the point drawn there.
     assert found["roles"]["global"] == found["roles"]["blockwise"]

@@ -45,6 +45,15 @@ def shards_of(path: str | Path) -> int | None:
         return None
 
 
+def names_of(path: str | Path) -> list[str] | None:
+    """The names of the image sets of a file, in their order; None if there is no such file."""
+    try:
+        with _opened(path) as file:
+            return [name for name in file.files if name not in ("labels", "shards")]
+    except InputError:
+        return None
+
+
 def join_images(paths: Sequence[str | Path]) -> tuple[dict[str, np.ndarray], np.ndarray | None]:
     """The image sets of several files with the same names, one after the other, and their classes.
 

@@ -10,7 +10,7 @@ from adaptive_neon.families import settings_of
 from adaptive_neon.families.checkpoints import read_checkpoint
 from adaptive_neon.families.flop import DESCENT
 from adaptive_neon.jobs.times import job_seconds
-from adaptive_neon.merging.grid import cell_name
+from adaptive_neon.merging.grid import cell_name, cells
 from adaptive_neon.search.gradient import CHECKS
 from adaptive_neon.search.settings import split
 from adaptive_neon.studies.plan import BASE_KIMG, Study
@@ -77,9 +77,9 @@ def rules_of(
     study, run = Study(config), config["run"]
     replicas, snapshots = len(study.replicas), len(study.snapshots)
     base_cell = cell_name(study.base_point)
-    others = {name: points for name, points in study.cells.items() if name != base_cell}
+    others = {name: points for name, points in study.cells().items() if name != base_cell}
     per_cell = replicas * len(study.settings)
-    cells = per_cell * (snapshots * len(others) + 1)
+    first = per_cell * (snapshots * len(others) + 1)
     points = per_cell * (snapshots * sum(map(len, others.values())) + 1)
     winners = replicas * (3 * snapshots + 1)  # at most: collapsed, best single, best per block; and the base model
     later = (
@@ -91,7 +91,7 @@ def rules_of(
     searched, control = (study.seeds("search", 0, control=further)[1] for further in (False, True))
     measured = (points + later) * searched + winners * config["heldout"]["images"]
     drawn = measured - of_base * searched + controls * control
-    jobs = {("search", False): cells - of_base + later, ("search", True): controls, ("heldout", False): winners}
+    jobs = {("search", False): first - of_base + later, ("search", True): controls, ("heldout", False): winners}
     shards = sum(
         number * len(study.shards(images, 0, run["shards"], control=further))
         for (images, further), number in jobs.items()
@@ -123,7 +123,7 @@ def rules_of(
             if controls
             else []
         ),
-        Rule("measure", cells + later + winners, measured, features, job, gpu and features > 0),
+        Rule("measure", first + later + winners, measured, features, job, gpu and features > 0),
     ]
 
 
@@ -160,7 +160,8 @@ def _work_of(config: Mapping, study: Study, name: str) -> tuple[str, float] | No
     if not (match := JOB.fullmatch(name)):
         return None
     images = "heldout" if match["stage"] == "heldout" else "search"
-    points = len(study.cells.get(split(match["cell"])[0], ())) if match["stage"] == "grid" else 1
+    known = cells(study.points) | study.cells()
+    points = len(known.get(split(match["cell"])[0], ())) if match["stage"] == "grid" else 1
     control = images == "search" and int(match["kimg"]) == BASE_KIMG and match["rule"] != "measure"
     work = points * study.seeds(images, 0, control=control)[1]
     shards = len(study.shards(images, 0, config["run"]["shards"], control=control))

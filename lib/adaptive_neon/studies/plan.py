@@ -1,16 +1,17 @@
 """What a configuration asks for: points, cells, snapshots, seeds."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 from adaptive_neon.families.batches import LARGEST
-from adaptive_neon.merging.grid import Point, cells, diagonal
+from adaptive_neon.merging.grid import Point, cell_name, cells, diagonal
 from adaptive_neon.search.points import search_points
 from adaptive_neon.search.settings import combinations
 from adaptive_neon.studies.config import block_patterns, search_control
 
 BASE_KIMG = 0  # the snapshot before any self-training: θ_s = θ_r
+POOL = "points"  # the cell of all points of a search of small images
 
 
 class Study:
@@ -30,11 +31,32 @@ class Study:
         self.settings = combinations(config["grid"].get("sampler", {}))
         single = sorted({0.0, *weights, *config["grid"]["diagonal"]})  # 0: all others are compared with it
         self.diagonal_points = diagonal(self.blocks, single)
-        self.cells: dict[str, list[Point]] = cells([*self.search_points, *self.diagonal_points])
+        self.points = [*self.search_points, *(p for p in self.diagonal_points if p not in self.search_points)]
         training = config["base"]["training"]
         self.trained = 1000 * training["kimg"] if training else None  # images that θ_r has seen, if made here
         self.base_point = dict.fromkeys(self.blocks, 0.0)
         self.collapsed_point = dict.fromkeys(self.blocks, -1.0)
+
+    def cells(self, drawn: Sequence[Point] | None = None) -> dict[str, list[Point]]:
+        """The cells of the first round of a search, each with its points; the base model has one of its own.
+
+        Starting a process takes as long as drawing several points of the small images of the digits classifier:
+        all others are then in the cell `POOL`. It stays as it was drawn; new points go to cells by their weights.
+
+        Args:
+            drawn: the points in the pool of a snapshot, None if there is none yet.
+        """
+        others = [point for point in self.points if point != self.base_point]
+        if drawn and all(list(point) == self.blocks for point in drawn):
+            pool = list(drawn)
+        else:
+            pool = others if self.config["features"]["extractor"] == "digits" else []
+        pooled = {POOL: pool} if pool else {}
+        return {
+            cell_name(self.base_point): [self.base_point],
+            **pooled,
+            **cells(point for point in others if point not in pool),
+        }
 
     def previous_snapshot(self, kimg: int) -> int:
         """The snapshot that training to `kimg` continues from, `BASE_KIMG` for the first."""

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+import torch
+
 from adaptive_neon.data.downloads import sha256_of
 from adaptive_neon.jobs.files import write_json
 from adaptive_neon.jobs.times import stage_times
@@ -39,8 +41,6 @@ def versions() -> dict[str, str]:
 
 def machine() -> dict[str, str | int]:
     """The processor, its cores and the graphics cards of this machine."""
-    import torch
-
     cards = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
     return {"processor": _processor(), "cores": os.cpu_count() or 1, "gpu": ", ".join(cards) or "none"}
 
