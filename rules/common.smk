@@ -213,7 +213,9 @@ def measured_points(wildcards):
     """The points of a cell that the study asks for; a pool may hold others, of an earlier configuration."""
     if wildcards.stage != "grid":
         return cell_points(wildcards)
-    return [name for name in cell_points(wildcards) if parse_point(name) in STUDY.points]
+    return [
+        name for name in cell_points(wildcards) if parse_point(name) in STUDY.points
+    ]
 
 
 def cell_selection(wildcards):

@@ -58,13 +58,19 @@ def by_name(rules):
 
 def test_what_the_rules_have_to_do(study):
     found = by_name(rules_of(study, 3e6, 35e6))
-    cells = 2 * (2 * 4 + 1)  # replicas · (snapshots · (3 cells and that of −1) and the base model's, once)
+    cells = 2 * (2 * 1 + 1)  # replicas · (snapshots, all points in a cell, and the base model's, once)
     winners = 2 * (2 * 3 + 1)
     images = 2 * (2 * 9 + 1) * 2000 + winners * 5000
     assert found == {
         "base": (1, 100_000),
         "synthetic": (2, 2000),
         "finetune": (4, 60_000),
+        "generate": (cells + winners, images),
+        "measure": (cells + winners, images),
+    }
+    study["features"]["extractor"] = "inception"
+    cells = 2 * (2 * 4 + 1)  # 3 cells and that of −1
+    assert by_name(rules_of(study, 3e6, 35e6)) == found | {
         "generate": (cells + winners, images),
         "measure": (cells + winners, images),
     }
@@ -140,10 +146,11 @@ def test_measured_rates(study, tmp_path):
     benchmark(tmp_path, "replica-0/finetune-10", 4)
     benchmark(tmp_path, "replica-0/finetune-30", 6)
     benchmark(tmp_path, "replica-0/grid-10/0.5_1.0-generate", 30)  # 6 points
+    benchmark(tmp_path, "replica-0/grid-30/points-generate", 26)  # 9 points
     benchmark(tmp_path, "replica-0/heldout-10/enc~0.5_mid~0.5_dec~0.5-generate", 4)
     benchmark(tmp_path, "replica-0/select-10", 1)
     rates = measured_rates(study, tmp_path)
-    assert rates == {"base": 2000, "synthetic": 50, "finetune": 3000, "generate": 17_000 / 34}
+    assert rates == {"base": 2000, "synthetic": 50, "finetune": 3000, "generate": (17_000 + 18_000) / 60}
     found = {e.rule.name: e for e in estimates(rules_of(study, 6e9, 70e9), rates, 1e12)}
     assert found["finetune"].hours == pytest.approx(60_000 / 3000 / 3600)
     assert found["finetune"].measured
