@@ -32,6 +32,7 @@ def test_values_from_the_command_line_win(finished):
 
 
 def test_one_block_is_plain_neon(tmp_path):
-    planned = runner.planned(tmp_path, {"blocks": [{"name": "all", "pattern": "."}]})
+    config = {"blocks": [{"name": "all", "pattern": "."}], "features": {"extractor": "inception"}}
+    planned = runner.planned(tmp_path, config)
     assert ("generate", "0", "grid", "1", "0.5") in planned
     assert not any("0.5_1.0" in job for job in planned)

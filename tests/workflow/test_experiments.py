@@ -38,6 +38,7 @@ EXPERIMENTS = {  # some jobs of each
         ("rival_finetune", "2", "synthetic-4-steps", "12"),
     },
     "cifar10-rivals": {("base",), ("import_extractor",), ("linearity", "0", "50")},
+    "cifar10-rivals-two-cores": {("base",), ("import_extractor",), ("generate", "2", "grid", "12", "3.0")},
     "digits-loop": {("base",), ("loop_correct", "2", "neon", "6"), ("loop_measure", "2", "half-real", "6")},
     "cifar10-loop": {("base",), ("import_extractor",), ("loop_correct", "0", "neon", "4")},
     "families": {("base",), ("extractor",), ("finetune", "2", "25")},

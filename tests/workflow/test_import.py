@@ -29,7 +29,7 @@ def test_a_pickle_is_imported_once_and_fine_tuned(tmp_path, network, make_networ
     for name, array in arrays(network).items():
         np.testing.assert_array_equal(base.tensors[name], array)
     assert (tmp_path / "results/tiny/replica-0/finetune/1/model.safetensors").exists()
-    assert ("generate", "0", "grid", "1", "1.0") in runner.planned(tmp_path, config)
+    assert ("generate", "0", "grid", "1", "points") in runner.planned(tmp_path, config)
 
     write_network_pickle(tmp_path / "A.pkl", make_network(1), tiny)
     assert ("import_base",) in runner.planned(tmp_path, config)
