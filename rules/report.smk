@@ -6,6 +6,11 @@ ALL_SEEDS = [
     {"replica": replica}
     | {images: STUDY.seeds(images, replica) for images in IMAGE_SETS}
     | {"finetune": STUDY.finetune_seed(replica)}
+    | (
+        {"control": STUDY.seeds("search", replica, control=True)}
+        if STUDY.control
+        else {}
+    )
     | ({"steps": STUDY.step_seeds(replica)} if STUDY.method == "gradient" else {})
     for replica in STUDY.replicas
 ]

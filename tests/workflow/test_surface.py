@@ -106,4 +106,6 @@ def test_a_further_round_draws_its_own_points_alone(copy_of_finished):
         inside if inside and 0.5 <= inside <= 1 else min((0.5, 1.0), key=lambda e: abs(e - w)), abs=0.005
     )
     assert (folder / RESULTS / "figures/replica-0/surface-1.svg").exists()
-    assert "fitted to the points" in (folder / RESULTS / "report.html").read_text()
+    page = (folder / RESULTS / "report.html").read_text()
+    assert "fitted to the points" in page
+    assert "base model in the search" in page and "[0, 240]" in page
