@@ -108,4 +108,4 @@ def test_a_further_round_draws_its_own_points_alone(copy_of_finished):
     assert (folder / RESULTS / "figures/replica-0/surface-1.svg").exists()
     page = (folder / RESULTS / "report.html").read_text()
     assert "fitted to the points" in page
-    assert "base model in the search" in page and "[0, 240]" in page
+    assert "base model in the search" in page and "(0, 240)" in page
