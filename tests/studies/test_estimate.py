@@ -58,7 +58,7 @@ def by_name(rules):
 
 def test_what_the_rules_have_to_do(study):
     found = by_name(rules_of(study, 3e6, 35e6))
-    cells = 2 * (2 * 1 + 1)  # replicas · (snapshots, all points in a cell, and the base model's, once)
+    cells = 2 * (2 * 4 + 1)  # replicas · (snapshots · (3 cells and that of −1) and the base model's, once)
     winners = 2 * (2 * 3 + 1)
     images = 2 * (2 * 9 + 1) * 2000 + winners * 5000
     assert found == {
@@ -68,12 +68,10 @@ def test_what_the_rules_have_to_do(study):
         "generate": (cells + winners, images),
         "measure": (cells + winners, images),
     }
-    study["features"]["extractor"] = "inception"
-    cells = 2 * (2 * 4 + 1)  # 3 cells and that of −1
-    assert by_name(rules_of(study, 3e6, 35e6)) == found | {
-        "generate": (cells + winners, images),
-        "measure": (cells + winners, images),
-    }
+    study["search"]["images"] = 500  # few enough for one job in each snapshot
+    jobs = 2 * (2 * 1 + 1) + winners
+    images = 2 * (2 * 9 + 1) * 500 + winners * 5000
+    assert by_name(rules_of(study, 3e6, 35e6)) == found | {"generate": (jobs, images), "measure": (jobs, images)}
 
 
 def test_a_control_variate_is_drawn_from_the_base_model_alone(study):
@@ -146,15 +144,18 @@ def test_measured_rates(study, tmp_path):
     benchmark(tmp_path, "replica-0/finetune-10", 4)
     benchmark(tmp_path, "replica-0/finetune-30", 6)
     benchmark(tmp_path, "replica-0/grid-10/0.5_1.0-generate", 30)  # 6 points
-    benchmark(tmp_path, "replica-0/grid-30/points-generate", 26)  # 9 points
     benchmark(tmp_path, "replica-0/heldout-10/enc~0.5_mid~0.5_dec~0.5-generate", 4)
     benchmark(tmp_path, "replica-0/select-10", 1)
     rates = measured_rates(study, tmp_path)
-    assert rates == {"base": 2000, "synthetic": 50, "finetune": 3000, "generate": (17_000 + 18_000) / 60}
+    assert rates == {"base": 2000, "synthetic": 50, "finetune": 3000, "generate": 17_000 / 34}
     found = {e.rule.name: e for e in estimates(rules_of(study, 6e9, 70e9), rates, 1e12)}
     assert found["finetune"].hours == pytest.approx(60_000 / 3000 / 3600)
     assert found["finetune"].measured
     assert not found["measure"].measured
+
+    study["search"]["images"] = 500
+    benchmark(tmp_path, "replica-0/grid-30/points-generate", 21)  # 9 points; those above are 6, of before
+    assert measured_rates(study, tmp_path)["generate"] == (6 * 500 + 9 * 500 + 5000) / 55
 
 
 def test_measured_shards(study, tmp_path):

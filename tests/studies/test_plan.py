@@ -70,6 +70,11 @@ def test_small_images_are_drawn_by_one_job_which_new_points_leave_alone(config):
     assert {cell: len(points) for cell, points in after.items()} == {"0.0": 1, POOL: 5, "0.5_2.0": 2, "2.0": 1}
     assert after[POOL] == before[POOL]  # what the study asks for no more, too
 
+    config["search"]["images"] = 1000
+    assert list(Study(config).cells()) == ["0.0", POOL]
+    config["search"]["images"] = 1001
+    assert list(Study(config).cells()) == ["0.0", "0.5", "0.5_2.0", "2.0", "-1.0"]
+    config["search"]["images"] = 40
     config["features"]["extractor"] = "inception"
     assert list(Study(config).cells()) == ["0.0", "0.5", "0.5_2.0", "2.0", "-1.0"]
     assert Study(config).cells(before[POOL]) == after  # images that are there don't depend on the features

@@ -11,7 +11,8 @@ from adaptive_neon.search.settings import combinations
 from adaptive_neon.studies.config import block_patterns, search_control
 
 BASE_KIMG = 0  # the snapshot before any self-training: θ_s = θ_r
-POOL = "points"  # the cell of all points of a search of small images
+POOL = "points"  # the cell of all points of a search of few and small images
+POOLED = 5000  # images at most
 
 
 class Study:
@@ -40,8 +41,8 @@ class Study:
     def cells(self, drawn: Sequence[Point] | None = None) -> dict[str, list[Point]]:
         """The cells of the first round of a search, each with its points; the base model has one of its own.
 
-        Starting a process takes as long as drawing several points of the small images of the digits classifier:
-        all others are then in the cell `POOL`. It stays as it was drawn; new points go to cells by their weights.
+        Starting a process takes as long as drawing several points of the small images of the digits classifier: up to
+        `POOLED` images are then in the cell `POOL`. It stays as it was drawn; new points go to cells by their weights.
 
         Args:
             drawn: the points in the pool of a snapshot, None if there is none yet.
@@ -50,7 +51,8 @@ class Study:
         if drawn and all(list(point) == self.blocks for point in drawn):
             pool = list(drawn)
         else:
-            pool = others if self.config["features"]["extractor"] == "digits" else []
+            small = self.config["features"]["extractor"] == "digits"
+            pool = others if small and len(others) * self.config["search"]["images"] <= POOLED else []
         pooled = {POOL: pool} if pool else {}
         return {
             cell_name(self.base_point): [self.base_point],
