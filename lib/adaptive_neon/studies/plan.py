@@ -41,8 +41,9 @@ class Study:
     def cells(self, drawn: Sequence[Point] | None = None) -> dict[str, list[Point]]:
         """The cells of the first round of a search, each with its points; the base model has one of its own.
 
-        Starting a process takes as long as drawing several points of the small images of the digits classifier: up to
-        `POOLED` images are then in the cell `POOL`. It stays as it was drawn; new points go to cells by their weights.
+        Starting a process takes as long as drawing several points of the small images of the digits classifier,
+        of which up to `POOLED` are in one cell, `POOL`. It stays as it was drawn; new points go to cells by their
+        weights.
 
         Args:
             drawn: the points in the pool of a snapshot, None if there is none yet.
