@@ -7,7 +7,7 @@ from adaptive_neon.jobs.job import job
 from adaptive_neon.rivals import figures
 from adaptive_neon.rivals.costs import costs
 from adaptive_neon.rivals.plan import read_rivals
-from adaptive_neon.rivals.results import TABLE_HEADER, compare, summarise, table_rows
+from adaptive_neon.rivals.results import TABLE_HEADER, compare, own_points, summarise, table_rows
 from adaptive_neon.studies.figures import save_figure
 from adaptive_neon.studies.tables import write_table
 
@@ -22,7 +22,7 @@ with job(snakemake.log[0], snakemake.threads):
     for (replica, kimg), selection, chosen, where, places in runs:
         roles, chosen = read_json(selection)["roles"], read_json(chosen)
         heldout = {name: values for place in where for name, values in own[place].items()}
-        points = {role: roles[role] for role in ("base", "global", "blockwise")}
+        points = own_points(roles)
         measured = {role: heldout[name] for role, name in points.items()}
         for name, place in zip(rivals, places, strict=True):
             points[name] = chosen[name]["point"]

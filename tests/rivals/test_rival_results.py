@@ -7,6 +7,7 @@ from adaptive_neon.rivals.results import (
     TABLE_HEADER,
     choose,
     compare,
+    own_points,
     pareto,
     sentences,
     shown,
@@ -39,6 +40,13 @@ def entry(**changes):
     } | changes
     kinds = {name: about("neon") for name in measured} | {"base": about("base"), "sims": about("guidance", 30)}
     return compare(12, POINTS, measured, kinds)
+
+
+def test_of_a_single_block_the_best_per_block_is_the_best_single_weight():
+    one = {"base": "all~0.0", "collapsed": "all~-1.0", "global": "all~0.5", "blockwise": "all~0.5"}
+    assert list(own_points(one)) == ["base", "global"]
+    two = {"base": "enc~0.0_dec~0.0", "global": "enc~0.5_dec~0.5", "blockwise": "enc~0.5_dec~1.0"}
+    assert own_points(two) == two
 
 
 def test_differences_are_paired():

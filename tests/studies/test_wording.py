@@ -137,6 +137,22 @@ def test_terminal_lines():
     assert lines[4:] == answer(study(entry(25)))
 
 
+def test_terminal_lines_of_several_replicas_are_means():
+    """Of per block, the plain FIDs 2.5 and 3.5."""
+    first, *_, blockwise = terminal_lines(
+        study(entry(), replicas=[[entry(blockwise=metrics(3.5, (3.65, 3.45)))]])
+    )[:4]
+    assert first.endswith("12 kimg of self-training, means of 2 self-trainings")
+    assert blockwise == "  best weights per block  3.000 (-25% against base) at mean w = enc 1.25, dec 0.5"
+
+
+def test_of_a_single_block_there_is_one_winner():
+    of = entry(25)
+    of["global"]["w"] = of["blockwise"]["w"] = {"all": 0.75}
+    lines = terminal_lines(study(of))
+    assert len(lines) == 3 + 2 and not any("per block" in line for line in lines)
+
+
 @pytest.mark.parametrize("role", ["base", "collapsed", "blockwise", "global"])
 @pytest.mark.parametrize("others", [(), (entry(),)])
 def test_diverged_models_are_named(role, others):

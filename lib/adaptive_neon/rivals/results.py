@@ -26,6 +26,12 @@ def choose(candidates: Sequence[str], search: Mapping[str, Mapping]) -> dict:
     return {"point": best_point(fids) if finite else candidates[0], "search": fids}
 
 
+def own_points(roles: Mapping[str, str]) -> dict[str, str]:
+    """Of the study itself: base, best single weight, and best weights per block if there are several blocks."""
+    own = ("base", "global", "blockwise")
+    return {role: roles[role] for role in own[: 3 if len(parse_point(roles["base"])) > 1 else 2]}
+
+
 def compare(
     kimg: int, points: Mapping[str, str], measured: Mapping[str, Mapping], about: Mapping[str, Mapping]
 ) -> dict:

@@ -139,20 +139,19 @@ def snapshot_shown(summary: Mapping) -> Mapping:
 
 
 def answer(summary: Mapping) -> list[str]:
-    """Three sentences: what one weight did to the FID, what one weight per block adds, what else moved."""
+    """What one weight did to the FID, what one weight per block adds if there are several, what else moved."""
     entry = headline(summary)
     if entry is None:
         return [f"{summary['experiment']}: the best models of all snapshots diverged on the held-out images."]
-    over = next((o for o in summary.get("over_replicas", []) if o["kimg"] == entry["kimg"]), None)
+    over = _over_replicas(summary, entry)
+    weights = _weights(entry, over)
     roles = ("base", "global", "blockwise")
     base, single, blockwise = (plain_fid(summary, entry["kimg"], role) for role in roles)
     if over:
-        weights = {role: _winners_text(over[role]) for role in ("global", "blockwise")}
         improvement, gain = over["improvement"], over["gain"]
         level = f"over {over['replicas']} self-trainings, whose mean is given"
         won = f"; the blocks won in {gain['positive']} of {over['replicas']}"
     else:
-        weights = {role: model_text(entry[role]) for role in ("global", "blockwise")}
         improvement, gain = entry["improvement"], entry["gain"]
         level = "over the seeds of the images, for this one self-training"
         won = ""
@@ -172,13 +171,27 @@ def answer(summary: Mapping) -> list[str]:
         f"({single / base - 1:+.0%}). Corrected for the bias of a finite number of images, the improvement is "
         f"{estimate_text(improvement, 'interval')}, a 95 % interval {level}."
     ]
+    moved = changes_text(summary["base"], entry, first=bool(over))
+    if len(entry["blockwise"]["w"]) == 1:
+        return [*sentences, moved]
     if gain["interval"] is None:
         return [*sentences, "The best model with one weight per block diverged."]
     sentences.append(
         f"One weight per block ({weights['blockwise']}) gives {blockwise:.3f}, {_VERDICTS[gain['verdict']]} the "
         f"best single weight: the corrected gain is {estimate_text(gain, 'interval')}{won}."
     )
-    return [*sentences, changes_text(summary["base"], entry, first=bool(over))]
+    return [*sentences, moved]
+
+
+def _over_replicas(summary: Mapping, entry: Mapping) -> Mapping | None:
+    """What a snapshot came to over all replicas; None if there is one."""
+    return next((over for over in summary.get("over_replicas", []) if over["kimg"] == entry["kimg"]), None)
+
+
+def _weights(entry: Mapping, over: Mapping | None) -> dict[str, str]:
+    """The weights of the winners as text, of several replicas their means."""
+    roles = ("global", "blockwise")
+    return {role: _winners_text(over[role]) if over else model_text(entry[role]) for role in roles}
 
 
 def plain_fid(summary: Mapping, kimg: int, role: str) -> float:
@@ -232,21 +245,28 @@ _VERDICTS = {
 
 
 def terminal_lines(summary: Mapping) -> list[str]:
-    """Lines for the terminal: the study, base, collapsed, best single and best per block, the answer."""
+    """Lines for the terminal: the study, base, collapsed, best single and best per block, the answer.
+
+    FIDs and weights are means over the replicas.
+    """
     entry = headline(summary)
     if entry is None:
         return answer(summary)
-    base = summary["base"]["fid"]
+    over = _over_replicas(summary, entry)
+    fid = {role: plain_fid(summary, entry["kimg"], role) for role in ROLE_NAMES}
     images = summary["images"]
     lines = [
         f"{summary['experiment']}: FID ({summary['features']} features) on {images['heldout']} held-out images, "
-        f"{entry['kimg']} kimg of self-training",
-        f"  base θ_r                {_number(base)}, collapsed θ_s {_number(entry['collapsed']['fid'])}",
+        f"{entry['kimg']} kimg of self-training"
+        + (f", means of {over['replicas']} self-trainings" if over else ""),
+        f"  base θ_r                {_number(fid['base'])}, collapsed θ_s {_number(fid['collapsed'])}",
     ]
-    for label, role in (("best single weight    ", "global"), ("best weights per block", "blockwise")):
-        model = entry[role]
-        change = "" if None in (model["fid"], base) else f" ({model['fid'] / base - 1:+.0%} against base)"
-        lines.append(f"  {label}  {_number(model['fid'])}{change} at {model_text(model)}")
+    for role, weights in _weights(entry, over).items():
+        if role == "blockwise" and len(entry[role]["w"]) == 1:
+            continue
+        change = fid[role] / fid["base"] - 1
+        against = f" ({change:+.0%} against base)" if math.isfinite(change) else ""
+        lines.append(f"  {ROLE_NAMES[role]:<22}  {_number(fid[role])}{against} at {weights}")
     return [*lines, *answer(summary), *price_lines(summary)]
 
 
@@ -297,7 +317,7 @@ def _winners_text(role: Mapping) -> str:
 
 
 def _number(fid: float | None) -> str:
-    return "diverged" if fid is None else f"{fid:.3f}"
+    return "diverged" if fid is None or math.isnan(fid) else f"{fid:.3f}"
 
 
 def estimate_text(measured: Mapping, interval: str) -> str:
