@@ -42,7 +42,7 @@ rule finetune:
         benchmarks("replica-{replica}/finetune-{kimg}")
     conda:
         ENVIRONMENT
-    threads: STUDY.finetune_threads
+    threads: RUN["training_threads"]
     resources:
         gpu=TRAINING_GPUS,
         mem_mb=RUN["memory_mb"],

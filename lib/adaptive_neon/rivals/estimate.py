@@ -31,10 +31,9 @@ def rules_of(config: Mapping, training_flop: float, drawing_flop: Callable[[Mapp
         if rival.kind == SYNTHETIC:
             images = replicas * config["synthetic"]["images"]
             flop = drawing_flop(config["sampler"] | rival.sampler)
-            rules.append(Rule(_name(rival, "synthetic"), replicas, images, flop, job, gpu))
+            rules.append(Rule(_name(rival, "synthetic"), replicas, images, flop, training, gpu))
             work = replicas * last
-            threads = study.finetune_threads
-            rules.append(Rule(_name(rival, "finetune"), replicas * snapshots, work, training_flop, threads, gpu))
+            rules.append(Rule(_name(rival, "finetune"), replicas * snapshots, work, training_flop, training, gpu))
         if rival.kind == TRAINING:
             rules.append(Rule(_name(rival, "training"), snapshots, last, training_flop, training, gpu))
         searched = len(rival.candidates) if len(rival.candidates) > 1 else 0

@@ -98,14 +98,6 @@ class Study:
         bounds = [min(i * batches // shards * batch, count) for i in range(shards + 1)]
         return [(first + start, stop - start) for start, stop in pairwise(bounds)]
 
-    @property
-    def finetune_threads(self) -> int:
-        """CPU threads of a self-training: beside other snapshots and replicas, of which there is work at the same time, those
-        of any job; one that needs more cores would wait while some are idle.
-        """
-        alone = len(self.replicas) * len(self.snapshots) == 1
-        return self.config["run"]["training_threads" if alone else "job_threads"]
-
     def finetune_seed(self, replica: int) -> int:
         """The seed of a replica's self-training."""
         return self.config["finetune"]["seed"] + replica * self.config["replica_stride"]
