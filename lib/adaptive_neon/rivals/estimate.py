@@ -31,7 +31,7 @@ def rules_of(config: Mapping, training_flop: float, drawing_flop: Callable[[Mapp
         if rival.kind == SYNTHETIC:
             images = replicas * config["synthetic"]["images"]
             flop = drawing_flop(config["sampler"] | rival.sampler)
-            rules.append(Rule(_name(rival, "synthetic"), replicas, images, flop, training, gpu))
+            rules.append(Rule(_name(rival, "synthetic"), replicas, images, flop, job, gpu))
             work = replicas * last
             rules.append(Rule(_name(rival, "finetune"), replicas * snapshots, work, training_flop, training, gpu))
         if rival.kind == TRAINING:

@@ -113,7 +113,7 @@ def rules_of(
         further = [Rule("gradient", runs, runs * (checked + stepped), flop, training, gpu)]
     return [
         Rule("base", 1, trained(config["base"]["training"]), training_flop, training, gpu),
-        Rule("synthetic", replicas, synthetic, drawing_flop, training, gpu),
+        Rule("synthetic", replicas, synthetic, drawing_flop, job, gpu),
         Rule("finetune", replicas * snapshots, tuned, training_flop, training, gpu),
         *([Rule("shard", shards, drawn, searching_flop, job, gpu)] if shards else []),
         Rule("generate", sum(jobs.values()), 0 if shards else drawn, searching_flop, job, gpu and not shards),
