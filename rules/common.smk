@@ -1,4 +1,5 @@
 # The checked configuration and the names of the files; every other file of rules builds on these.
+import functools
 import json
 import os
 import sys
@@ -98,6 +99,7 @@ BASE_CELLS = {
 }
 # What the names of points and cells go on with: the sampler settings that are searched.
 SEARCHED_SETTINGS = list(map(settings_name, STUDY.settings))
+FIRST_POINTS = set(map(point_name, STUDY.points))
 CELL = f"{REPLICA}/{{stage}}/{{kimg}}/{{cell}}"
 CELL_NAME = "replica-{replica}/{stage}-{kimg}/{cell}"
 
@@ -190,10 +192,11 @@ def cell_models(wildcards):
     }[rival.kind]
 
 
-def first_cells(wildcards, settings):
+@functools.cache  # a run plans it once, whatever it draws later
+def first_cells(replica, kimg, settings):
     """The cells of the first round of a search with some sampler settings, given what its pool holds already."""
-    pool = f"{REPLICA}/grid/{{kimg}}/{POOL}{settings}/images.npz".format(**wildcards)
-    drawn = names_of(pool)
+    pool = f"{REPLICA}/grid/{{kimg}}/{POOL}{settings}/images.npz"
+    drawn = names_of(pool.format(replica=replica, kimg=kimg))
     return STUDY.cells(drawn and list(map(parse_point, drawn)))
 
 
@@ -201,7 +204,7 @@ def cell_points(wildcards):
     """The points whose images a cell has: of the first round, one or more; elsewhere a cell is one point."""
     if wildcards.stage == "grid":
         cell, settings = split(wildcards.cell)
-        points = first_cells(wildcards, settings)[cell]
+        points = first_cells(wildcards.replica, wildcards.kimg, settings)[cell]
         return [point_name(point) + settings for point in points]
     if is_digest(wildcards.cell):
         roles = selection(wildcards.replica, wildcards.kimg)["roles"]
@@ -211,11 +214,10 @@ def cell_points(wildcards):
 
 def measured_points(wildcards):
     """The points of a cell that the study asks for; a pool may hold others, of an earlier configuration."""
+    points = cell_points(wildcards)
     if wildcards.stage != "grid":
-        return cell_points(wildcards)
-    return [
-        name for name in cell_points(wildcards) if parse_point(name) in STUDY.points
-    ]
+        return points
+    return [name for name in points if split(name)[0] in FIRST_POINTS]
 
 
 def cell_selection(wildcards):
@@ -307,7 +309,7 @@ def first_round(wildcards):
     return [
         cell_file("grid", wildcards.kimg, f"{cell}{settings}", "metrics.json")
         for settings in SEARCHED_SETTINGS
-        for cell in first_cells(wildcards, settings)
+        for cell in first_cells(wildcards.replica, wildcards.kimg, settings)
     ]
 
 

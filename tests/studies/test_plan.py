@@ -33,6 +33,8 @@ def test_one_block_is_plain_neon(config):
     study = Study(config)
     assert study.search_points == [{"all": 0.5}, {"all": 1.0}]
     assert study.points == [{"all": 0.5}, {"all": 1.0}, {"all": -1.0}, {"all": 0.0}]
+    config["features"]["extractor"] = "inception"
+    assert list(Study(config).cells()) == ["0.0", "0.5", "1.0", "-1.0"]
 
 
 def test_a_surface_has_its_design_and_the_single_weights(config):
@@ -44,6 +46,10 @@ def test_a_surface_has_its_design_and_the_single_weights(config):
     assert len(study.search_points) == 10 + 2
     assert len(study.points) == 10 + 2 + 2
     assert sum(map(is_single, study.points)) == 3 + 2
+    config["features"]["extractor"] = "inception"
+    assert {name: len(points) for name, points in Study(config).cells().items()} == {
+        "0.75": 1, "0.5_0.75": 3, "0.75_1.0": 6, "0.5": 1, "1.0": 1, "-1.0": 1, "0.0": 1
+    }  # fmt: skip
 
 
 def test_a_gradient_search_begins_with_a_line_of_single_weights(config):
@@ -55,6 +61,8 @@ def test_a_gradient_search_begins_with_a_line_of_single_weights(config):
         study = Study(config | {"blocks": blocks})
         assert study.search_points == [dict.fromkeys(names, w) for w in (0.0, 0.5, 0.75, 1.0)]
         assert study.points == [dict.fromkeys(names, w) for w in (0.0, 0.5, 0.75, 1.0, -1.0)]
+        study.config["features"]["extractor"] = "inception"
+        assert list(study.cells()) == ["0.0", "0.5", "0.75", "1.0", "-1.0"]
     assert study.step_seeds(1) == (1_000_310, 140)
 
 

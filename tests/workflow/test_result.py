@@ -67,6 +67,7 @@ def test_winners_are_the_minima_of_the_grid(finished, summary):
         )
         assert len(metrics) == 2**3 + 1
         fids = {point: values["fid"] for point, values in metrics.items() if "-1.0" not in point}
+        assert len(fids) == 2**3
         assert entry["blockwise"]["search_fid"] == min(fids.values())
         assert json.loads(path.read_text())["roles"]["blockwise"] == min(fids, key=fids.get)
 

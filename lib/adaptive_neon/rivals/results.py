@@ -8,7 +8,7 @@ from adaptive_neon.merging.grid import parse_point
 from adaptive_neon.search.selection import best_point, search_metrics
 from adaptive_neon.search.settings import parse_settings, settings_text
 from adaptive_neon.studies.comparison import fid_difference, with_intervals
-from adaptive_neon.studies.summary import differences_over_replicas, fids_over_replicas
+from adaptive_neon.studies.summary import all_replicas_at, differences_over_replicas, fids_over_replicas
 from adaptive_neon.studies.wording import ROLE_NAMES, estimate_text, weights_text
 
 COSTS = ("kind", "candidates", "evaluations", "training_kimg", "of_training")
@@ -28,8 +28,8 @@ def choose(candidates: Sequence[str], search: Mapping[str, Mapping]) -> dict:
 
 def own_points(roles: Mapping[str, str]) -> dict[str, str]:
     """Of the study itself: base, best single weight, and best weights per block if there are several blocks."""
-    own = ("base", "global", "blockwise")
-    return {role: roles[role] for role in own[: 3 if len(parse_point(roles["base"])) > 1 else 2]}
+    several = len(parse_point(roles["base"])) > 1
+    return {role: roles[role] for role in ("base", "global", *(["blockwise"] if several else []))}
 
 
 def compare(
@@ -93,7 +93,7 @@ def shown(summary: Mapping, kimg: int) -> dict[str, dict]:
         `improvement` and `gain`, differences as in the summary.
     """
     replicas = [_at(replica, kimg) for replica in summary.get("replicas", [summary])]
-    over = next((one for one in summary.get("over_replicas", []) if one["kimg"] == kimg), None)
+    over = all_replicas_at(summary, kimg)
     models = {}
     for name, first in replicas[0].items():
         each = [replica[name] for replica in replicas]

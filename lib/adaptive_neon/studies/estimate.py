@@ -136,18 +136,23 @@ def measured_rates(
         work_of: (configuration, name of a benchmark file) → rule and images of a job that only other studies have.
     """
     study = Study(config)
+    points = {cell: len(points) for cell, points in (cells(study.points) | study.cells()).items()}
     images, seconds = defaultdict(float), defaultdict(float)
     for path in (results / "benchmarks").rglob("*.tsv"):
         name = path.relative_to(results / "benchmarks").with_suffix("").as_posix()
-        if found := _work_of(config, study, name) or (work_of and work_of(config, name)):
+        if found := _work_of(config, study, points, name) or (work_of and work_of(config, name)):
             rule, work = found
             seconds[rule] += job_seconds(results, path)
             images[rule] += work
     return {rule: images[rule] / seconds[rule] for rule in images if images[rule] and seconds[rule]}
 
 
-def _work_of(config: Mapping, study: Study, name: str) -> tuple[str, float] | None:
-    """The rule and the images of a job by the name of its benchmark file; None for what is not estimated so."""
+def _work_of(config: Mapping, study: Study, points: Mapping[str, int], name: str) -> tuple[str, float] | None:
+    """The rule and the images of a job by the name of its benchmark file; None for what is not estimated so.
+
+    Args:
+        points: cell of the first round of the search → how many points it has.
+    """
     if name == "base":
         return ("base", config["base"]["training"]["kimg"] * 1000) if config["base"]["training"] else None
     if match := re.fullmatch(r"replica-\d+/(synthetic|gradient-\d+|finetune-(\d+))", name):
@@ -160,10 +165,9 @@ def _work_of(config: Mapping, study: Study, name: str) -> tuple[str, float] | No
     if not (match := JOB.fullmatch(name)):
         return None
     images = "heldout" if match["stage"] == "heldout" else "search"
-    known = cells(study.points) | study.cells()
-    points = len(known.get(split(match["cell"])[0], ())) if match["stage"] == "grid" else 1
+    drawn = points.get(split(match["cell"])[0], 0) if match["stage"] == "grid" else 1
     control = images == "search" and int(match["kimg"]) == BASE_KIMG and match["rule"] != "measure"
-    work = points * study.seeds(images, 0, control=control)[1]
+    work = drawn * study.seeds(images, 0, control=control)[1]
     shards = len(study.shards(images, 0, config["run"]["shards"], control=control))
     if match["rule"] == "generate" and shards > 1:
         return None

@@ -13,6 +13,7 @@ from adaptive_neon.merging.blocks import assign_weights
 from adaptive_neon.merging.extrapolation import merge
 from adaptive_neon.merging.grid import Point, point_name
 from adaptive_neon.search.settings import settings_text
+from adaptive_neon.studies.summary import all_replicas_at
 from adaptive_neon.studies.wording import ROLE_NAMES, answer, headline, weights_text
 
 
@@ -42,8 +43,7 @@ def choose(summary: Mapping) -> Choice | None:
     entry = headline(summary)
     if entry is None:
         return None
-    over = [o for o in summary.get("over_replicas", []) if o["kimg"] == entry["kimg"]]
-    verdicts = over[0] if over else entry
+    verdicts = all_replicas_at(summary, entry["kimg"]) or entry
     role = "blockwise" if verdicts["gain"]["verdict"] == "better" else "global"
     improvement = verdicts["improvement" if role == "global" else "blockwise_improvement"]
     if improvement["verdict"] != "better":

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from adaptive_neon.studies.summary import all_replicas_at
 from adaptive_neon.studies.wording import estimate_text, headline, model_text, plain_fid
 
 HEADER = [
@@ -39,7 +40,7 @@ def _row(summary: Mapping, core_hours: float) -> list[str]:
     if entry is None:
         return [summary["experiment"], *["diverged"] * (len(HEADER) - 2), f"{core_hours:.2f}"]
     kimg = entry["kimg"]
-    over = next((o for o in summary.get("over_replicas", []) if o["kimg"] == kimg), entry)
+    over = all_replicas_at(summary, kimg) or entry
     base, collapsed, single, blockwise = (
         f"{plain_fid(summary, kimg, role):.3f}" for role in ("base", "collapsed", "global", "blockwise")
     )

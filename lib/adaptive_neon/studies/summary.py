@@ -36,6 +36,11 @@ def summarise(
     return summary
 
 
+def all_replicas_at(summary: Mapping, kimg: int) -> Mapping | None:
+    """What all replicas say together of a snapshot in summary.json or rivals.json; None of a single replica."""
+    return next((over for over in summary.get("over_replicas", []) if over["kimg"] == kimg), None)
+
+
 def over_replicas(entries: Sequence[Mapping], seed_blocks: int) -> dict:
     """What R ≥ 2 replicas say together of one snapshot: FIDs, weights and differences with two-level intervals."""
     result: dict = {"kimg": entries[0]["kimg"], "replicas": len(entries)}

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from adaptive_neon.merging.grid import Point, is_single
 from adaptive_neon.search.settings import settings_text
+from adaptive_neon.studies.summary import all_replicas_at
 
 MANY = 12  # blocks are too many to be named in a sentence
 TABLE_HEADER = [
@@ -143,7 +144,7 @@ def answer(summary: Mapping) -> list[str]:
     entry = headline(summary)
     if entry is None:
         return [f"{summary['experiment']}: the best models of all snapshots diverged on the held-out images."]
-    over = _over_replicas(summary, entry)
+    over = all_replicas_at(summary, entry["kimg"])
     weights = _weights(entry, over)
     roles = ("base", "global", "blockwise")
     base, single, blockwise = (plain_fid(summary, entry["kimg"], role) for role in roles)
@@ -172,7 +173,7 @@ def answer(summary: Mapping) -> list[str]:
         f"{estimate_text(improvement, 'interval')}, a 95 % interval {level}."
     ]
     moved = changes_text(summary["base"], entry, first=bool(over))
-    if len(entry["blockwise"]["w"]) == 1:
+    if "blockwise" not in weights:
         return [*sentences, moved]
     if gain["interval"] is None:
         return [*sentences, "The best model with one weight per block diverged."]
@@ -183,14 +184,9 @@ def answer(summary: Mapping) -> list[str]:
     return [*sentences, moved]
 
 
-def _over_replicas(summary: Mapping, entry: Mapping) -> Mapping | None:
-    """What a snapshot came to over all replicas; None if there is one."""
-    return next((over for over in summary.get("over_replicas", []) if over["kimg"] == entry["kimg"]), None)
-
-
 def _weights(entry: Mapping, over: Mapping | None) -> dict[str, str]:
-    """The weights of the winners as text, of several replicas their means."""
-    roles = ("global", "blockwise")
+    """The weights of the winners as text, of several replicas their means; of a single block there is one winner."""
+    roles = ("global", "blockwise") if len(entry["global"]["w"]) > 1 else ("global",)
     return {role: _winners_text(over[role]) if over else model_text(entry[role]) for role in roles}
 
 
@@ -252,7 +248,7 @@ def terminal_lines(summary: Mapping) -> list[str]:
     entry = headline(summary)
     if entry is None:
         return answer(summary)
-    over = _over_replicas(summary, entry)
+    over = all_replicas_at(summary, entry["kimg"])
     fid = {role: plain_fid(summary, entry["kimg"], role) for role in ROLE_NAMES}
     images = summary["images"]
     lines = [
@@ -262,8 +258,6 @@ def terminal_lines(summary: Mapping) -> list[str]:
         f"  base θ_r                {_number(fid['base'])}, collapsed θ_s {_number(fid['collapsed'])}",
     ]
     for role, weights in _weights(entry, over).items():
-        if role == "blockwise" and len(entry[role]["w"]) == 1:
-            continue
         change = fid[role] / fid["base"] - 1
         against = f" ({change:+.0%} against base)" if math.isfinite(change) else ""
         lines.append(f"  {ROLE_NAMES[role]:<22}  {_number(fid[role])}{against} at {weights}")
