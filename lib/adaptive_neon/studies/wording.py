@@ -185,7 +185,7 @@ def answer(summary: Mapping) -> list[str]:
 
 
 def _weights(entry: Mapping, over: Mapping | None) -> dict[str, str]:
-    """The weights of the winners as text, of several replicas their means; of a single block there is one winner."""
+    """The weights of the winners as text, of several replicas their means; a single block has one winner."""
     roles = ("global", "blockwise") if len(entry["global"]["w"]) > 1 else ("global",)
     return {role: _winners_text(over[role]) if over else model_text(entry[role]) for role in roles}
 
